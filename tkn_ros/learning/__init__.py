@@ -1,0 +1,1 @@
+"""Losses, training, evaluation, metrics and checkpoints."""

@@ -1,0 +1,98 @@
+"""Checkpoints: one safetensors file that holds the weights and the hyper-parameters to build them.
+
+Nothing is ever unpickled. The file's metadata carries `tkn_config` (JSON of the dataclasses in
+`tkn_ros.model`) and free text of the caller's (`training`, `figures`, ..).
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from tkn_ros.model.detector import DetectorConfig
+from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.tkn import TKN, TKNConfig
+
+FORMAT = 'tkn_ros/1'
+DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.safetensors'
+
+
+class CheckpointError(ValueError):
+    """A file that cannot be used as weights; the message names the file, the reason, the mend."""
+
+
+def config_to_json(config: TKNConfig) -> str:
+    """The hyper-parameters as JSON text."""
+    return json.dumps(asdict(config))
+
+
+def config_from_json(text: str) -> TKNConfig:
+    """Inverse of `config_to_json`; raises ValueError or TypeError for what does not fit."""
+    values = json.loads(text)
+    detector = DetectorConfig(**values.pop('detector'))
+    predictor = PredictorConfig(**values.pop('predictor'))
+    return TKNConfig(detector=detector, predictor=predictor, **values)
+
+
+def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
+    """Write the model to `path`, whole or not at all: a full disk leaves the old file as it was."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    meta = {'format': FORMAT, 'tkn_config': config_to_json(model.config), **metadata}
+    try:
+        save_file(tensors, temporary, meta)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: str | Path = '', device: str = 'cpu') -> TKN:
+    """Read a model in evaluation mode onto `device`; an empty path means the bundled default.
+
+    Raises CheckpointError for a missing, truncated or foreign file and for weights that do not
+    fit the architecture the file names.
+    """
+    path = Path(path) if str(path) else DEFAULT_WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(f'weights "{path}" do not exist; give a .safetensors file, or nothing'
+                              ' for the bundled default')
+    try:
+        with safe_open(path, 'pt', device=str(device)) as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f'weights "{path}" cannot be read as safetensors ({error}); the file '
+                              'is truncated or of another format: copy or train it again') from None
+    if meta.get('format') != FORMAT:
+        raise CheckpointError(f'weights "{path}" say format "{meta.get("format")}", expected '
+                              f'"{FORMAT}": they are not of tkn_ros; train some, or use the '
+                              'bundled default')
+    try:
+        model = TKN(config_from_json(meta['tkn_config']))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f'weights "{path}" name an architecture this version does not know '
+                              f'({error}); use the tkn_ros version that wrote them') from None
+    problem = _difference(model.state_dict(), tensors)
+    if problem:
+        raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}')
+    model.load_state_dict(tensors)
+    return model.to(device).eval()
+
+
+def _difference(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor]) -> str:
+    """The first way in which two sets of weights differ, as text; empty if they fit."""
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            return f'"{name}" is missing'
+        if name not in expected:
+            return f'"{name}" is not part of it'
+        if expected[name].shape != found[name].shape:
+            return (f'"{name}" is {tuple(found[name].shape)}, '
+                    f'expected {tuple(expected[name].shape)}')
+    return ''

@@ -1,0 +1,1 @@
+"""The paper's network: torch only, no files, no clocks, no ROS."""

@@ -1,0 +1,198 @@
+"""Keypoint detector: Section III-A, Figs 2 and 3c, Eqs 2 to 14 of the TKN paper.
+
+F = encoder E + coordinate generator CG turns a frame into K keypoint triples; G = heatmap
+generator HG + decoder D redraws a frame from the *target's* keypoints and the *source's* features.
+
+Tensors: frames are float32 in [0, 1], (B, 3, H, W), H and W divisible by the encoder's total
+stride (4). Keypoints are (B, K, 3) = (x, y, v): x and y in [-1, 1] on a grid whose first and last
+cell centres are -1 and 1, x to the right, y down; v >= 0 is the intensity.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tkn_ros.model.compose import OUTPUT_CHANNELS, compose
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Hyper-parameters of the detector. The defaults are the paper's 0.14 M network.
+
+    channels, strides and kernels hold one number for each encoder layer; the decoder mirrors them.
+    The paper states neither channels nor strides; these reproduce its eight size figures (Table V)
+    best. `output` chooses what the last decoder layer means, see `compose.py`: "frame" is the
+    paper's.
+    """
+
+    keypoints: int = 16
+    channels: tuple[int, ...] = (16, 24, 24, 48, 48, 16)
+    strides: tuple[int, ...] = (1, 2, 1, 1, 2, 1)
+    kernels: tuple[int, ...] = (3, 3, 3, 3, 3, 3)
+    groups: int = 8
+    sigma: float = 1.5  # of the Gaussians, in heatmap cells
+    output: str = 'frame'
+
+    def __post_init__(self):
+        for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if not len(self.channels) == len(self.strides) == len(self.kernels):
+            raise ValueError('channels, strides and kernels need one entry for each layer, got '
+                             f'{len(self.channels)}, {len(self.strides)}, {len(self.kernels)}')
+        if self.output not in OUTPUT_CHANNELS:
+            raise ValueError(f'output is "{self.output}", expected one of '
+                             f'{", ".join(OUTPUT_CHANNELS)}')
+        if not 1 <= self.keypoints <= 256:
+            raise ValueError(f'keypoints is {self.keypoints}, expected 1 to 256')
+
+    @property
+    def total_stride(self) -> int:
+        """Pixels of the frame for each cell of the heatmap: H and W must be divisible by it."""
+        return math.prod(self.strides)
+
+
+class EncoderLayer(nn.Module):
+    """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride)."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int):
+        super().__init__()
+        # an even kernel at stride 1 has no symmetric padding that keeps the size
+        self.pad_end = kernel % 2 == 0 and stride == 1
+        self.conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2)
+        self.norm = nn.GroupNorm(math.gcd(groups, c_out), c_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.pad_end:
+            x = F.pad(x, (0, 1, 0, 1))
+        return F.leaky_relu(self.norm(self.conv(x)), 0.2)
+
+
+class DecoderLayer(nn.Module):
+    """D_i of Eq 14: ConvTranspose2d, GroupNorm, LeakyReLU; the last one is a bare ConvTranspose2d.
+
+    A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so
+    the last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride).
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, last: bool):
+        super().__init__()
+        self.stride = stride
+        self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2,
+                                       output_padding=(stride - 1) if kernel % 2 else 0)
+        self.norm = None if last else nn.GroupNorm(math.gcd(groups, c_out), c_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2] * self.stride, x.shape[-1] * self.stride
+        x = self.conv(x)[..., :height, :width]  # an even kernel at stride 1 gives one too many
+        return x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
+
+
+def grid(size: int, like: Tensor) -> Tensor:
+    """h_x of Eq 7: `size` values from -1 to 1 inclusive, (size,), on the device of `like`."""
+    if size == 1:
+        return torch.zeros(1, device=like.device, dtype=like.dtype)
+    return torch.linspace(-1, 1, size, device=like.device, dtype=like.dtype)
+
+
+def maps_to_keypoints(maps: Tensor) -> Tensor:
+    """Eqs 6 to 8: expected coordinate under the map's marginals, and the map's mean.
+
+    maps: (B, K, H, W), positive. Returns (B, K, 3).
+    """
+    total = maps.sum((-2, -1)) + 1e-12  # (B, K)
+    x_marginal = maps.sum(-2) / total[..., None]  # (B, K, W)   Eq 6
+    y_marginal = maps.sum(-1) / total[..., None]  # (B, K, H)
+    x = (x_marginal * grid(maps.shape[-1], maps)).sum(-1)  # (B, K)   Eq 7
+    y = (y_marginal * grid(maps.shape[-2], maps)).sum(-1)  # (B, K)
+    return torch.stack([x, y, maps.mean((-2, -1))], -1)  # (B, K, 3)   Eq 8
+
+
+def keypoints_to_maps(keypoints: Tensor, height: int, width: int, sigma: float) -> Tensor:
+    """HG, Eqs 10 to 13: a Gaussian bump at each keypoint, as high as its intensity.
+
+    keypoints: (B, K, 3). `sigma` is in cells. Returns (B, K, height, width).
+    """
+    x, y, v = keypoints.unbind(-1)  # (B, K) each
+    sx, sy = sigma * 2 / max(width - 1, 1), sigma * 2 / max(height - 1, 1)
+    x_vec = torch.exp(-(x[..., None] - grid(width, x)) ** 2 / (2 * sx ** 2))  # (B, K, W)   Eq 10
+    y_vec = torch.exp(-(y[..., None] - grid(height, y)) ** 2 / (2 * sy ** 2))  # (B, K, H)   Eq 11
+    gauss = y_vec[..., :, None] * x_vec[..., None, :]  # (B, K, H, W)   Eq 12
+    return gauss * v[..., None, None]  # Eq 13
+
+
+class CoordinateGenerator(nn.Module):
+    """CG, Eqs 5 to 8: a 1x1 layer C_n -> K, made positive, then `maps_to_keypoints`.
+
+    The softplus is ours: Eq 6 divides by the map's sum, which must not vanish or change sign.
+    """
+
+    def __init__(self, channels: int, keypoints: int):
+        super().__init__()
+        self.to_maps = nn.Conv2d(channels, keypoints, 1)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return maps_to_keypoints(F.softplus(self.to_maps(h)))
+
+
+class KeypointDetector(nn.Module):
+    """F and G of Eq 2 with skip connections (Fig 3c)."""
+
+    def __init__(self, config: DetectorConfig):
+        super().__init__()
+        self.config = c = config
+        widths = (3, *c.channels)
+        self.encoder = nn.ModuleList(
+            EncoderLayer(widths[i], widths[i + 1], c.kernels[i], c.strides[i], c.groups)
+            for i in range(len(c.channels)))
+        self.coordinates = CoordinateGenerator(c.channels[-1], c.keypoints)
+        # h'_p has K channels; Eq 14 wants as many as h_n has
+        self.align = (nn.Identity() if c.keypoints == c.channels[-1]
+                      else nn.Conv2d(c.keypoints, c.channels[-1], 1))
+        outs = (OUTPUT_CHANNELS[c.output], *c.channels)
+        self.decoder = nn.ModuleList(
+            DecoderLayer(2 * c.channels[i], outs[i], c.kernels[i], c.strides[i], c.groups, i == 0)
+            for i in reversed(range(len(c.channels))))
+        if c.output != 'frame':  # start as "nothing changes": see compose.py
+            nn.init.normal_(self.decoder[-1].conv.weight, std=1e-3)
+            nn.init.zeros_(self.decoder[-1].conv.bias)
+
+    def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """F of Eq 2a, with the features of Eq 4.
+
+        frames: (B, 3, H, W) in [0, 1]. Returns keypoints (B, K, 3) and [h_0, h_1, .., h_n], where
+        h_0 is the frame itself: all that a decoder needs to know of a background.
+        """
+        stride = self.config.total_stride
+        if frames.shape[-1] % stride or frames.shape[-2] % stride:
+            raise ValueError(f'frames are {frames.shape[-1]}x{frames.shape[-2]}, expected a width '
+                             f'and height divisible by {stride}; resize them')
+        features = [frames]
+        for layer in self.encoder:
+            features.append(layer(features[-1]))
+        return self.coordinates(features[-1]), features
+
+    def decode_layers(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
+        """Eqs 9 to 14 up to the last layer's raw output d_n: (B, C_out, H, W)."""
+        height, width = features[-1].shape[-2:]
+        d = self.align(keypoints_to_maps(keypoints, height, width, self.config.sigma))
+        for layer, h in zip(self.decoder, reversed(features[1:])):
+            d = layer(torch.cat([d, h], 1))  # Eq 14
+        return d
+
+    def decode(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
+        """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W)."""
+        return compose(self.config.output, self.decode_layers(keypoints, features), features[0])
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """Redraw `target` from its keypoints and `source`'s features; all (B, 3, H, W)."""
+        keypoints, _ = self.encode(target)
+        _, features = self.encode(source)
+        return self.decode(keypoints, features)
+
+
+def reconstruction_loss(reconstructed: Tensor, target: Tensor) -> Tensor:
+    """L_rec of Eq 3, as a mean over pixels so that it does not depend on the frame's size."""
+    return F.mse_loss(reconstructed, target)

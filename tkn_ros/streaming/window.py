@@ -1,0 +1,202 @@
+"""The sliding window: each frame is encoded once, its keypoints kept in a ring by their stamp.
+
+Encoding depends on one frame alone, so a new window costs one frame's encoding instead of n
+(the paper's Section VI encodes all n again). Keypoints come first and cheap; frames are decoded
+only when asked for.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from tkn_ros.model.compose import compose
+from tkn_ros.model.tkn import TKN
+
+MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
+RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One encoded frame. keypoints: (K, 3); features: those of `KeypointDetector.encode`, B = 1."""
+
+    stamp_ns: int
+    keypoints: Tensor
+    features: list[Tensor]
+    image: np.ndarray  # as received, (H, W, 3) uint8 RGB
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Keypoints seen and to come. Coordinates as the model's: x and y in [-1, 1] over the frame.
+
+    observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
+    frame's; predicted: (m, K, 3) float32 at predicted_ns.
+    """
+
+    period_ns: int
+    observed_ns: list[int]
+    observed: np.ndarray
+    predicted_ns: list[int]
+    predicted: np.ndarray
+    background: Observation
+
+
+class SlidingWindow:
+    """Turns a stream of stamped frames into predictions.
+
+    window: n, frames observed; 0 takes the model's own. period_ns: time between two samples of
+    the window; 0 follows the camera (median of its recent intervals). The window is sampled by
+    stamp: at each of its n moments the keypoints of the nearest frame within half a period are
+    taken, and where a frame was lost they are interpolated between its neighbours.
+    """
+
+    def __init__(self, model: TKN, window: int = 0, period_ns: int = 0):
+        self.model = model
+        self.device = next(model.parameters()).device
+        self.window = window or model.config.window
+        if self.window < 1:
+            raise ValueError(f'window is {window}, expected at least 1 frame')
+        self.fixed_period_ns = period_ns
+        self.resets = 0
+        self._ring: deque[Observation] = deque()
+        self._intervals: deque[int] = deque(maxlen=RATE_SAMPLES)
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    @property
+    def period_ns(self) -> int:
+        """Time between two samples of the window [ns]; 0 while it is not known yet."""
+        if self.fixed_period_ns:
+            return self.fixed_period_ns
+        return int(np.median(self._intervals)) if self._intervals else 0
+
+    def clear(self) -> None:
+        """Forget all frames (and the camera's rate, which may have changed with the source)."""
+        self._ring.clear()
+        self._intervals.clear()
+
+    def push(self, stamp_ns: int, image: np.ndarray) -> str:
+        """Encode one frame, (H, W, 3) uint8 RGB of any size, and add it to the window.
+
+        Returns why the window was emptied before it, or '' (the usual case). A frame with the
+        stamp of the newest one is a duplicate and changes nothing.
+        """
+        reason = ''
+        if self._ring:
+            interval = stamp_ns - self._ring[-1].stamp_ns
+            if interval == 0:
+                return ''
+            reason = self._discontinuity(interval)
+            if reason:
+                self.clear()
+                self.resets += 1
+            else:
+                self._intervals.append(interval)
+        keypoints, features = self._encode(image)
+        self._ring.append(Observation(stamp_ns, keypoints, features, image))
+        self._trim()
+        return reason
+
+    def _discontinuity(self, interval: int) -> str:
+        if interval < 0:
+            return f'time went back by {-interval / 1e9:.3f} s'
+        # the camera's own intervals count too: it may be slower than the samples asked for
+        usual = max(self.period_ns, int(np.median(self._intervals)) if self._intervals else 0)
+        if usual and interval > MAX_GAP * usual:
+            return f'no frame came for {interval / 1e9:.3f} s'
+        return ''
+
+    @torch.inference_mode()
+    def _encode(self, image: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        config = self.model.config
+        small = cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
+        frame = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None].float() / 255
+        keypoints, features = self.model.detector.encode(frame)  # (1, K, 3)
+        return keypoints[0], features
+
+    def _trim(self) -> None:
+        """Keep what the window can still need, and only the newest frame's picture and features."""
+        if len(self._ring) > 1:
+            old = self._ring[-2]
+            self._ring[-2] = Observation(old.stamp_ns, old.keypoints, [], _NOTHING)
+        oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
+        while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
+            self._ring.popleft()
+
+    def _sample(self) -> tuple[list[int], Tensor] | None:
+        """Stamps and keypoints (n, K, 3) of the window's n moments; None while it is not full."""
+        period = self.period_ns
+        if not self._ring or (not period and self.window > 1):
+            return None
+        newest = self._ring[-1].stamp_ns
+        moments = [newest - (self.window - 1 - i) * period for i in range(self.window)]
+        stamps = np.array([o.stamp_ns for o in self._ring])
+        if moments[0] < stamps[0] - period // 2:
+            return None
+        picked = []
+        for moment in moments:
+            after = min(int(np.searchsorted(stamps, moment)), len(stamps) - 1)
+            before = max(after - 1, 0)
+            near = before if moment - stamps[before] < stamps[after] - moment else after
+            if abs(int(stamps[near]) - moment) * 2 <= period:
+                picked.append(self._ring[near].keypoints)
+            else:  # a lost frame
+                share = (moment - stamps[before]) / (stamps[after] - stamps[before])
+                picked.append(torch.lerp(self._ring[before].keypoints,
+                                         self._ring[after].keypoints, float(share)))
+        return moments, torch.stack(picked)
+
+    @property
+    def ready(self) -> bool:
+        """True once `predict` has all the frames that it needs."""
+        return self._sample() is not None
+
+    @torch.inference_mode()
+    def predict(self, horizon: int) -> Prediction | None:
+        """The next `horizon` keypoint sets, or None while the window is not full."""
+        sample = self._sample()
+        if sample is None:
+            return None
+        moments, observed = sample
+        predicted = self.model.predict_keypoints(observed[None], horizon)[0]  # (m, K, 3)
+        period = self.period_ns
+        return Prediction(period, moments, observed.float().cpu().numpy(),
+                          [moments[-1] + (j + 1) * period for j in range(horizon)],
+                          predicted.float().cpu().numpy(), self._ring[-1])
+
+    @torch.inference_mode()
+    def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
+        """All predicted frames, decoded as one batch: (m, H, W, 3) uint8 RGB.
+
+        size: (height, width); None for the model's own. Models that keep the source frame
+        ("blend", "warp") move and keep its full detail at any size; the paper's are enlarged.
+        """
+        detector, background = self.model.detector, prediction.background
+        keypoints = torch.from_numpy(prediction.predicted).to(self.device)  # (m, K, 3)
+        m = len(keypoints)
+        features = [h.expand(m, -1, -1, -1) for h in background.features]
+        layers = detector.decode_layers(keypoints, features)  # (m, C_out, h, w)
+        source = features[0]
+        if size and size != tuple(source.shape[-2:]):
+            image = _resize(background.image, size)
+            source = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
+            source = source.expand(m, -1, -1, -1)
+        frames = compose(detector.config.output, layers, source)  # (m, 3, H, W)
+        frames = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
+        return frames.contiguous().cpu().numpy()
+
+
+_NOTHING = np.empty((0, 0, 3), np.uint8)
+
+
+def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    height, width = size
+    shrinks = height < image.shape[0] or width < image.shape[1]
+    return cv2.resize(image, (width, height),
+                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

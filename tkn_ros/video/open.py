@@ -1,0 +1,64 @@
+"""Open whatever frames can be read from, by what the path is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .bags import BagSource
+from .camera import CameraSource
+from .files import ImageFolder, VideoFile, image_files
+from .frame import VideoError
+from .source import Source
+
+_STORAGE_SUFFIXES = ('.mcap', '.db3')
+
+
+def open_source(
+    spec: str | Path | int, topic: str | None = None, fps: float | None = None
+) -> Source:
+    """Open a source of frames.
+
+    Args:
+        spec: a video file; a folder of images; a rosbag2 folder, .mcap, .db3 or ROS 1 .bag; or a
+            camera by index (0, '0') or device ('/dev/video0').
+        topic: of a bag with several image topics, which one; other sources have no use for it.
+        fps: the frame rate of a folder of images (else 25) or asked of a camera; for a video
+            file in place of its own; for a bag in place of the rate estimated from its stamps.
+
+    Raises:
+        VideoError: one line that says what is wrong with the source and how to mend it.
+    """
+    if isinstance(spec, int):
+        return CameraSource(spec, fps)
+    path = Path(spec).expanduser()
+    if str(spec).isdecimal() and not path.exists():
+        return CameraSource(int(spec), fps)
+    if str(spec).startswith('/dev/video'):
+        return CameraSource(str(spec), fps)
+    if not path.exists():
+        raise VideoError(
+            f'{path}: no such file or folder; pass a video, a folder of images, a rosbag or a '
+            'camera index'
+        )
+    if path.is_dir():
+        return _open_folder(path, topic, fps)
+    if path.suffix in (*_STORAGE_SUFFIXES, '.bag'):
+        return BagSource(path, topic, fps)
+    if path.suffix == '.zstd':
+        raise VideoError(f'{path}: a compressed part of a rosbag; pass its folder {path.parent}')
+    return VideoFile(path, fps)
+
+
+def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
+    if (path / 'metadata.yaml').exists():
+        return BagSource(path, topic, fps)
+    if image_files(path):
+        return ImageFolder(path, fps)
+    storages = sorted(p for p in path.iterdir() if p.suffix in _STORAGE_SUFFIXES)
+    if len(storages) == 1:  # a bag that lost its metadata
+        return BagSource(storages[0], topic, fps)
+    inside = ', '.join(sorted(p.name for p in path.iterdir())[:3])
+    raise VideoError(
+        f'{path}: neither images nor a rosbag in this folder; '
+        + (f'pass one of those in it ({inside}, ...)' if inside else 'it is empty')
+    )
