@@ -26,6 +26,8 @@ def make_video(path, count=20, codec='libx264', pix_fmt='yuv420p', rate=25, pts=
         stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = size
         stream.pix_fmt = pix_fmt
+        if codec == 'mpeg4':
+            stream.bit_rate = 8_000_000
         if time_base:
             stream.codec_context.time_base = time_base
         for number in range(count):
@@ -41,11 +43,11 @@ def make_video(path, count=20, codec='libx264', pix_fmt='yuv420p', rate=25, pts=
 @pytest.mark.parametrize(
     ('name', 'codec', 'pix_fmt', 'tolerance'),
     [
-        ('a.mp4', 'libx264', 'yuv420p', 12),
-        ('a.mkv', 'libx264', 'yuv420p', 12),
+        ('a.mp4', 'libx264', 'yuv420p', 2),
+        ('a.mkv', 'libx264', 'yuv420p', 2),
         ('a.mkv', 'ffv1', 'bgr0', 0),
-        ('a.avi', 'mpeg4', 'yuv420p', 20),
-        ('a.avi', 'mjpeg', 'yuvj420p', 30),
+        ('a.avi', 'mpeg4', 'yuv420p', 2),
+        ('a.avi', 'mjpeg', 'yuvj420p', 3),
         ('raw.avi', 'rawvideo', 'bgr24', 0),  # crashes OpenCV 5.0's own reader
     ],
 )
@@ -60,7 +62,7 @@ def test_every_frame_of_a_video_file(tmp_path, name, codec, pix_fmt, tolerance):
             assert frame.stamp_ns == pytest.approx(number * 40_000_000, abs=1_000_000)
             assert frame.image.dtype == np.uint8 and frame.image.flags.c_contiguous
             error = np.abs(frame.image.astype(int) - scene(number))
-            assert error.max() <= tolerance
+            assert error.mean() <= tolerance
         assert source.bad_count == 0
 
 
@@ -171,12 +173,16 @@ def test_a_damaged_picture_is_passed_over_and_counted_anew_each_time(tmp_path):
 
 
 def test_names_with_colons_and_percent_signs(tmp_path):
-    assert open_source(make_video(tmp_path / 'a.mp4').rename(tmp_path / '12:30%d.mp4')).count() == 20
+    path = make_video(tmp_path / 'a.mp4').rename(tmp_path / '12:30%d.mp4')
+    assert open_source(path).count() == 20
 
 
 @pytest.mark.parametrize(
     ('name', 'content'),
-    [('a.mp4', b''), ('a.mp4', b'not a video'), ('a.avi', b'RIFF....AVI '), ('a.txt', b'hello\n' * 9)],
+    [
+        ('a.mp4', b''), ('a.mp4', b'not a video'), ('a.avi', b'RIFF....AVI '),
+        ('a.txt', b'hello\n' * 9),
+    ],
 )
 def test_what_is_no_video(tmp_path, name, content):
     path = tmp_path / name

@@ -83,7 +83,7 @@ class BagSource(Source):
                 self._skip(f'the bag ends early after {number} messages: {error}')
                 return
             if item is None:
-                return
+                break
             connection, logged, raw = item
             try:
                 if bytes(raw[:4]) == _ZSTD_MAGIC:  # bare storage file of a compressed bag
@@ -94,6 +94,9 @@ class BagSource(Source):
                 self._skip(f'message {number}: {error}')
                 continue
             yield frame
+        announced = sum(connection.msgcount for connection in connections)
+        if limit is None and number < announced:
+            self._skip(f'only {number} of the {announced} messages the bag announces are there')
 
 
 @contextmanager
@@ -104,9 +107,8 @@ def _opened(path: Path):
         reader = rosbag1.Reader(path) if is_ros1 else rosbag2.Reader(path)
         reader.open()
     except Exception as error:  # as many kinds as there are ways to damage a bag
-        mend = 'rosbag reindex' if is_ros1 else 'mcap recover' if path.suffix == '.mcap' else (
-            'ros2 bag reindex'
-        )
+        is_mcap = path.suffix == '.mcap' or any(path.glob('*.mcap'))
+        mend = 'rosbag reindex' if is_ros1 else 'mcap recover' if is_mcap else 'ros2 bag reindex'
         reason = ' '.join(str(error).split())
         raise VideoError(
             f'{path}: not a whole rosbag ({reason}); try `{mend}` if the recording was cut off'

@@ -72,6 +72,9 @@ class VideoFile(Source):
                 seen += 1
                 if packet.size == 0:
                     continue  # Theora's "as before"; the stamps show the gap
+            if packet.is_corrupt:  # some decoders would fill in what is missing
+                self._skip(f'packet {seen}: cut off or damaged')
+                continue
             try:
                 pictures = packet.decode()
             except av.FFmpegError as error:
@@ -165,7 +168,7 @@ def image_files(folder: str | Path) -> list[Path]:
 def natural_key(name: str) -> list[tuple[int, str]]:
     """Sort key under which numbers inside names count as numbers: 'f2' before 'f10'."""
     parts = re.split(r'([0-9]+)', name.lower())
-    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts] + [(-1, name)]
+    return [(int(p), '') if p.isdecimal() else (-1, p) for p in parts] + [(-1, name)]
 
 
 def _read_image(path: Path) -> np.ndarray | None:

@@ -42,7 +42,7 @@ class Source:
     def _skip(self, reason: str) -> None:
         self.bad_count += 1
         if len(self.bad_frames) < BAD_FRAMES_KEPT:
-            self.bad_frames.append(reason)
+            self.bad_frames.append(' '.join(reason.split()))  # one line each
 
     def frames(self, start: int = 0, stop: int | None = None) -> Iterator[Frame]:
         """The frames list(source)[start:stop], lazily.

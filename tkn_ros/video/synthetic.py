@@ -8,7 +8,7 @@ from math import cos, exp, log, pi, sin
 import cv2
 import numpy as np
 
-from tkn_ros.video.frame import Frame
+from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.textures import (Light, Post, Shape, Vehicle, View, Walker, backdrop, colour,
                                     pyramid, texture)
 
@@ -328,8 +328,9 @@ def _street(rng, size):
         actors.append(_walker(rng, rng.normal(0, 0.3 * z * fov), z, z * fov * 1.4 + 2))
     for _ in range(int(rng.integers(0, 3))):
         z = road + rng.uniform(-1, 2)
-        actors.append(Vehicle(rng, Path(_some(rng, 'line', 'accel'), 0, z, _some(rng, 1, -1) * pi / 2,
-                                        rng.uniform(2, 14), z * fov * 1.5 + 8, rng.uniform(.2, .8))))
+        way = Path(_some(rng, 'line', 'accel'), 0, z, _some(rng, 1, -1) * pi / 2,
+                   rng.uniform(2, 14), z * fov * 1.5 + 8, rng.uniform(0.2, 0.8))
+        actors.append(Vehicle(rng, way))
     for _ in range(int(rng.integers(0, 4))):
         z = rng.uniform(2.5, road + 4)
         actors.append(Post(rng, Path('still', rng.normal(0, 0.4 * z * fov), z)))
@@ -339,10 +340,11 @@ def _street(rng, size):
                  _light(rng), _sensor(rng, 0.16))
 
 
-def _road(rng, size, lanes=None, mark=1.0):
+def _road(rng, size, lanes=None, mark=1.0, base=None):
     """One period of a road: rows run along it, the marks down its middle and sides."""
-    tile = texture(rng, size, 'asphalt', colour(rng, 0.08, 60, 130), rng.uniform(0.1, 0.5))
-    paint_ = np.float32(_some(rng, (225, 225, 220), (220, 190, 70)))
+    base = colour(rng, 0.08, 60, 130) if base is None else base
+    tile = texture(rng, size, 'asphalt', base, rng.uniform(0.1, 0.5))
+    paint_ = np.float32(_some(rng, (225, 225, 220), (225, 225, 220), (220, 190, 70)))
     lanes, n = lanes or int(rng.integers(2, 4)), max(1, int(mark * size / 48))
     for k in range(lanes + 1):
         c = int(np.clip(k * size / lanes, 2 * n, size - 3 * n))
@@ -411,8 +413,9 @@ def _above(rng, size):
     back, room = None, (1.0, 1.0, 1.0)
     if steep > -1.0:
         back, room = _back(rng, size, _some(rng, 'city', 'trees'), camera, high * 6)
-    return Scene(camera, texture(rng, 256, _some(rng, 'pavers', 'asphalt', 'grass', 'checks', None)),
-                 rng.uniform(4, 10), actors, strips, back, room, _light(rng), _sensor(rng, 0.16))
+    ground = texture(rng, 256, _some(rng, 'pavers', 'asphalt', 'grass', 'checks', None))
+    return Scene(camera, ground, rng.uniform(4, 10), actors, strips, back, room, _light(rng),
+                 _sensor(rng, 0.16))
 
 
 def _shapes(rng, size):
@@ -426,7 +429,7 @@ def _shapes(rng, size):
                     shake=rng.uniform(0.003, 0.015) * (moving and rng.random() < 0.3))
     actors = []
     alive = camera.swings or camera.shake or camera.velocity != (0, 0)
-    for k in range(int(rng.integers(0 if alive else 1, 6))):
+    for k in range(int(rng.integers(0 if alive and rng.random() < 0.35 else 1, 6))):
         kind = _some(rng, 'line', 'pace', 'circle', 'sway', 'bounce', 'bounce', 'accel', 'still')
         path = Path(kind, rng.normal(0, 0.7), rng.normal(0, 0.7), rng.uniform(0, 2 * pi),
                     exp(rng.uniform(-1.2, 1.8)), rng.uniform(1, 5), rng.uniform(0.3, 0.7))
@@ -456,12 +459,13 @@ def _random_scene(rng, size) -> Scene:
 def _demo_scene(rng, size) -> Scene:
     """A street on a bright day: lawn, pavement, road and houses; six people, a car and a bus."""
     camera = Camera(2.2, -0.085, 1.0, shake=0.0012)
-    back, room = backdrop(rng, size * 5 // 4, size * 3 // 2, 'city', None, (2.2, 4.4)), (30.0, 58.0, 48.0)
+    back = backdrop(rng, size * 5 // 4, size * 3 // 2, 'city', None, (2.2, 4.4))
     detail = max(64, size // 2)
     light = Light(1.0, 0.42, True, (0.75, -0.28), (-0.75, -0.35))
     pavers = texture(rng, detail, 'pavers', (176, 170, 160), 0.12)
     kerb = texture(rng, detail // 4, 'asphalt', (196, 194, 188), 0.1)
-    strips = [Strip(pavers, 9.4, 2.3, 2.3, False), Strip(_road(rng, detail, 2, 1.2), 14.0, 6.4, 6.4, False),
+    road = _road(rng, detail, 2, 1.2, (92, 92, 96))
+    strips = [Strip(pavers, 9.4, 2.3, 2.3, False), Strip(road, 14.0, 6.4, 6.4, False),
               Strip(kerb, 10.65, 0.3, 0.6, False), Strip(kerb, 17.3, 0.3, 0.6, False),
               Strip(pavers, 18.7, 2.6, 2.6, False)]
     right, left = pi / 2, -pi / 2
@@ -481,11 +485,12 @@ def _demo_scene(rng, size) -> Scene:
                Vehicle(rng, Path('line', 0, 15.5, left, 7.5, 75.0, 0.12), 'bus', (222, 168, 52)),
                Vehicle(rng, Path('line', 0, 15.5, left, 7.5, 75.0, 0.72), 'van', (214, 218, 220)),
                Post(rng, Path('still', -1.9, 10.35), 'pole', 6.5)]
-    trees = [Post(rng, Path('still', x, 20.6), 'tree', rng.uniform(5.5, 8), 60)
+    actors[-1].tones[0] = np.float32([92, 98, 100])
+    trees = [Post(rng, Path('still', x, 20.6), 'tree', rng.uniform(5.5, 8), 220)
              for x in (-13.5, -6.0, 2.5, 9.5, 15.0)]
-    return Scene(camera, texture(rng, 2 * detail, 'grass', (98, 126, 58), 0.42), 7.0, actors, strips,
-                 back, room, light, Sensor(1.03, 1.0, 0.01, (1.03, 1.0, 0.96), (0.015, 1.3, 0), 1.8),
-                 trees)
+    sensor = Sensor(1.03, 1.0, 0.01, (1.03, 1.0, 0.96), (0.015, 1.3, 0), 1.8)
+    return Scene(camera, texture(rng, 2 * detail, 'grass', (92, 120, 54), 0.5), 4.5, actors, strips,
+                 back, (30.0, 58.0, 48.0), light, sensor, trees)
 
 
 # ---------------------------------------------------------------- clips
@@ -494,7 +499,8 @@ def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 
     """Yield `n_frames` RGB uint8 pictures (height, width, 3); frame i depends on (seed, i) alone.
 
     kind: 'demo' (a street with walkers and a vehicle) or 'random' (any scene, drawn by the seed).
-    Raises ValueError for an unknown kind, a size below 16 pixels or a rate that is not positive.
+    Raises VideoError (a ValueError) for an unknown kind, a size below 16 pixels or a
+    rate that is not positive.
     """
     draw = _clip(seed, height, width, fps, kind)
     return (draw(i) for i in range(n_frames))
@@ -503,11 +509,11 @@ def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 
 def _clip(seed, height, width, fps, kind):
     """The function from a frame's number to its picture."""
     if kind not in KINDS:
-        raise ValueError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
+        raise VideoError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
     if height < 16 or width < 16:
-        raise ValueError(f'size is {height}x{width}; expected at least 16x16 pixels')
+        raise VideoError(f'size is {height}x{width}; expected at least 16x16 pixels')
     if not fps > 0:
-        raise ValueError(f'fps is {fps}; expected a positive number of frames per second')
+        raise VideoError(f'fps is {fps}; expected a positive number of frames per second')
     rng = np.random.default_rng([int(seed), KINDS.index(kind)])
     scene = _random_scene(rng, 2 * width) if kind == 'random' else _demo_scene(rng, 2 * width)
     grain = rng.normal(0, max(scene.sensor.noise, 1e-3), (height + 61, width + 67, 3))
@@ -526,7 +532,8 @@ def _clip(seed, height, width, fps, kind):
             big[:] = 0
             scene.paint_ground(big, view)
         elif scene.camera.shake:
-            shift = np.float64([[1, 0, view.cx - width - margin], [0, 1, view.cy - height - margin]])
+            dx, dy = view.cx - width - margin, view.cy - height - margin
+            shift = np.float64([[1, 0, dx], [0, 1, dy]])
             cv2.warpAffine(plate, shift, (w, h), big)
         else:
             big[:] = plate[margin:margin + h, margin:margin + w]

@@ -5,7 +5,7 @@ World axes: X right, Y up, Z away from the camera, in metres; the ground is Y = 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import asin, cos, hypot, pi, sin
+from math import asin, cos, hypot, pi, sin, sqrt
 
 import cv2
 import numpy as np
@@ -17,11 +17,14 @@ NEAR = 0.4  # metres: nothing nearer to the camera is drawn
 MATERIALS = ((92, 118, 58), (70, 96, 48), (128, 132, 70), (150, 148, 142), (112, 112, 115),
              (82, 82, 86), (186, 176, 158), (205, 200, 192), (150, 104, 82), (122, 98, 76),
              (196, 178, 140), (104, 92, 80), (172, 158, 150), (60, 66, 72))
+WALLS = ((188, 172, 146), (170, 110, 88), (206, 198, 184), (148, 128, 112), (196, 160, 120),
+         (160, 164, 166), (140, 88, 72), (214, 204, 170))
+HAIR = ((30, 24, 22), (62, 44, 32), (96, 70, 46), (150, 118, 72), (128, 124, 120), (20, 20, 24))
 SKIN = ((236, 196, 168), (205, 155, 120), (150, 103, 74), (96, 64, 47))
 
 
 def noise(rng, height: int, width: int, slope: float = 1.0, stretch: float = 1.0) -> np.ndarray:
-    """Periodic noise whose amplitude falls as 1/f**slope: float32 (height, width), mean 0, std 1."""
+    """Periodic 1/f**slope noise: float32 (height, width), mean 0, std 1."""
     fy = np.fft.fftfreq(height)[:, None] * stretch
     fx = np.fft.rfftfreq(width)[None, :]
     radius = np.sqrt(fx * fx + fy * fy) + 0.5 / max(height, width)
@@ -97,7 +100,8 @@ def texture(rng, size: int, style: str | None = None, base=None, contrast: float
     direction = other - base
     direction = direction / (np.linalg.norm(direction) + 1e-6)
     # Shade varies more than hue on most real surfaces.
-    direction = direction * rng.uniform(0, 1) + rng.uniform(0.3, 1) * _sign(rng) * 0.7
+    hueful = rng.uniform(0.4, 1) if rng.random() < 0.25 else rng.uniform(0, 0.35)
+    direction = direction * hueful + rng.uniform(0.5, 1) * _sign(rng) * 0.7
     direction = 55 * contrast * direction.astype(np.float32)
     return np.clip(base + mix[..., None] * direction + hue * contrast, 0, 255).astype(np.uint8)
 
@@ -130,11 +134,11 @@ def backdrop(rng, height: int, width: int, style: str, base=None, storeys=(2.5, 
                                borderMode=cv2.BORDER_WRAP)
         lit = 1 + rng.uniform(0, 0.25) * np.cos(np.linspace(0, 3, width) + rng.uniform(0, 6))
         return np.clip(tiled * lit[None, :, None], 0, 255).astype(np.uint8)
-    zenith = np.float32([70, 120, 190]) + rng.normal(0, 25, 3)
-    haze = np.float32([205, 215, 225]) + rng.normal(0, 15, 3)
+    zenith = np.float32([84, 138, 196]) * rng.uniform(0.7, 1.1) + rng.normal(0, 10, 3)
+    haze = np.float32([206, 218, 226]) * rng.uniform(0.8, 1.05) + rng.normal(0, 7, 3)
     up = np.linspace(1, 0, height, dtype=np.float32)[:, None, None] ** 0.7
     sky = haze + (zenith - haze) * up
-    small = noise(rng, 128, 256, 1.7, 2.0)
+    small = noise(rng, 192, 256, 1.75, 0.45)
     cloud = np.clip(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
                     * rng.uniform(.4, .8) + rng.uniform(-.5, .5), 0, 1)[..., None]
     plate = np.clip(sky + (245 - sky) * cloud * 0.9, 0, 255).astype(np.uint8)
@@ -156,7 +160,8 @@ def _treeline(rng, plate, top, far):
     rows = height - top * np.clip(edge, 0.1, 2)
     mask = np.clip(np.arange(height)[:, None] - rows[None, :], 0, 1)[..., None]
     green = np.float32([95, 115, 110] if far else [45, 70, 35]) + rng.normal(0, 10, 3)
-    grain = cv2.resize(noise(rng, 128, 512, 0.8), (width, height))[..., None]
+    rows_, cols_ = max(2, height // 2), max(2, width // 2 // 2 * 2)
+    grain = cv2.resize(noise(rng, rows_, cols_, 0.8), (width, height))[..., None]
     trees = np.clip(green * (1 + (0.06 if far else 0.3) * grain), 0, 255)
     plate[:] = plate + mask * (trees - plate)
 
@@ -167,7 +172,8 @@ def _house(rng, plate, x0, x1, tall, unit):
     x0, x1, y0 = int(x0), int(min(x1, plate.shape[1])), int(height - tall)
     if x1 - max(x0, 0) < 2:
         return
-    wall = colour(rng, 0.25, 90, 215) * np.float32([1.04, 1.0, 0.93])
+    wall = np.float32(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.8, 1.12)
+    wall = np.clip(wall + rng.normal(0, 5, 3), 20, 240)
     w, h = x1 - max(x0, 0), height - y0
     tile = texture(rng, 128, ('bricks', 'cloud', 'asphalt')[rng.integers(3)], wall, 0.18)
     reps = (h // 128 + 1, w // 128 + 1, 1)
@@ -294,8 +300,8 @@ def darken(frame, polygons, strength: float, blur: float):
 
 
 def _box(frame, polygons, pad=2):
-    low = np.min([p.min(0) for p in polygons], 0) - pad
-    high = np.max([p.max(0) for p in polygons], 0) + pad + 1
+    points = np.concatenate(polygons)
+    low, high = points.min(0) - pad, points.max(0) + pad + 1
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
         return None
     h, w = frame.shape[:2]
@@ -305,13 +311,15 @@ def _box(frame, polygons, pad=2):
 
 
 def _fill(canvas, polygons, colours, box, convex):
-    offset = np.array(box[:2], np.float64)
+    points = np.clip(np.concatenate(polygons) - box[:2], -9e3, 9e3)
+    sixteenths = np.rint(points * 16).astype(np.int32)
+    end = 0
     for polygon, col in zip(polygons, colours):
-        points = np.rint(np.clip(polygon - offset, -9e3, 9e3) * 16).astype(np.int32)
+        start, end = end, end + len(polygon)
         if convex:
-            cv2.fillConvexPoly(canvas, points, col, cv2.LINE_AA, 4)
+            cv2.fillConvexPoly(canvas, sixteenths[start:end], col, cv2.LINE_AA, 4)
         else:
-            cv2.fillPoly(canvas, [points], col, cv2.LINE_AA, 4)
+            cv2.fillPoly(canvas, [sixteenths[start:end]], col, cv2.LINE_AA, 4)
 
 
 # ---------------------------------------------------------------- things that move
@@ -344,12 +352,12 @@ class Walker:
             shirt = trousers = colour(rng, 0.1, 15, 120)
         if clothes is not None:
             shirt, trousers = np.float32(clothes[0]), np.float32(clothes[1])
-        shoe, hair = colour(rng, 0.2, 10, 210), colour(rng, 0.3, 10, 110)
+        shoe, hair = colour(rng, 0.2, 10, 210), np.float32(HAIR[rng.integers(len(HAIR))])
         sleeve = skin if rng.random() < 0.35 else shirt
         self.colours = np.float32([trousers, trousers, shoe, trousers, trousers, shoe, trousers,
                                    shirt, shirt, skin, hair, skin,
                                    shirt, sleeve, skin, shirt, sleeve, skin])
-        self.tile = texture(rng, 64, None, (215, 215, 215), rng.uniform(0.1, 0.7))
+        self.tile = texture(rng, 64, None, (215, 215, 215), rng.uniform(0.08, 0.5))
 
     def limbs(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Limb ends (18, 2, 3) as (side, up, forward) and radii (18, 2), in metres."""
@@ -369,16 +377,18 @@ class Walker:
             x = side * 0.05 * h * self.slim
             k = (x, hip_y - 0.245 * h * cos(thigh), 0.245 * h * sin(thigh))
             f = (x, k[1] - 0.235 * h * cos(shin), k[2] - 0.235 * h * sin(-shin))
-            toe = (x * 1.2, f[1] - 0.025 * h, f[2] + 0.11 * h)
+            toe = (x * 1.2, f[1] - 0.025 * h + 0.09 * h * sin(shin), f[2] + 0.1 * h * cos(shin))
             parts += [((x, hip_y, 0), k), (k, f), ((x, f[1] - 0.012 * h, f[2] - .01 * h), toe)]
         parts.append(((-0.045 * h, hip_y, 0), (0.045 * h, hip_y, 0)))
         parts.append(((0, hip_y + 0.04 * h, 0), (0, chest[0] - 0.04 * h, chest[1])))
         wide = 0.095 * h * self.slim
         parts.append(((-wide, chest[0], chest[1]), (wide, chest[0], chest[1])))
         head = (chest[0] + 0.125 * h, chest[1] + 0.02 * h)
-        parts.append(((0, chest[0], chest[1]), (0, head[0] - 0.04 * h, head[1])))
-        parts.append(((0, head[0] + .022 * h, head[1] - .02 * h), (0, head[0], head[1] - .012 * h)))
-        parts.append(((0, head[0] + 0.01 * h, head[1]), (0, head[0] - 0.025 * h, head[1] + .01 * h)))
+        parts.append(((0, chest[0] + .035 * h, chest[1]), (0, head[0] - 0.04 * h, head[1])))
+        parts.append(((0, head[0] + .034 * h, head[1] - .004 * h),
+                      (0, head[0] + .005 * h, head[1] - .02 * h)))
+        parts.append(((0, head[0] + 0.01 * h, head[1]),
+                      (0, head[0] - 0.025 * h, head[1] + 0.01 * h)))
         for side, offset in ((-1, pi), (1, 0.0)):
             reach, lift = (0.75 * self.swing + 0.25 * v) * sin(phase + offset), 0.08
             bend = 0.2 + 1.35 * v
@@ -400,7 +410,7 @@ class Walker:
             hand = _reach(elbow, 0.15 * h, reach + (0 if a == 'greet' else bend), fold)
             parts += [(shoulder, elbow), (elbow, hand), (hand, _reach(hand, .03 * h, reach, fold))]
         r = h * np.array([[.053, .038], [.037, .024], [.022, .018]] * 2
-                         + [[.062, .062], [.076, .082], [.045, .045], [.03, .028], [.058, .058],
+                         + [[.062, .062], [.076, .082], [.045, .045], [.027, .027], [.05, .052],
                             [.05, .046]] + [[.033, .026], [.025, .018], [.02, .018]] * 2)
         return np.array(parts), r * (0.7 + 0.3 * self.slim)
 
@@ -501,6 +511,8 @@ class Vehicle:
                 out.append((flat if s < 0 else flat[::-1], self.colour * 0.88))
                 if k:
                     out += self._windows(profile, s * width / 2, glass, s)
+                else:
+                    out += self._seams(profile, s)
             for i in range(n):
                 (f0, u0), (f1, u1) = profile[i], profile[(i + 1) % n]
                 w = width / 2
@@ -531,6 +543,19 @@ class Vehicle:
                                             f * self.length + self.wheel * dirs[:, 1]
                                             * np.cos(dirs[:, 0])])
                     out.append((disc[::-1] if s < 0 else disc, np.full(3, 70, np.float32)))
+        return out
+
+    def _seams(self, profile, s):
+        """Sill and door edges on one side of the lower body."""
+        low, top = profile[:, 1].min(), profile[2 if len(profile) > 5 else 1, 1]
+        x, n, sill = s * self.width / 2, self.length, low + 0.2 * (top - low)
+        bands = [(-.2 * n, .2 * n, low, sill)] + [(f * n, f * n + .035, sill, top * .97)
+                                                 for f in (-.17, .02, .2)]
+        out = []
+        for f0, f1, u0, u1 in bands:
+            quad = np.array([[x, u0, f0], [x, u1, f0], [x, u1, f1], [x, u0, f1]])
+            # Viewed from the left, forward points left: the same winding as the profile's.
+            out.append((quad if s < 0 else quad[::-1], self.colour * 0.5))
         return out
 
     def _disc(self, s, f, r, n):
@@ -665,16 +690,22 @@ class Post:
         self.height = height or {'pole': 5.0, 'tree': 5.5, 'box': 1.6}[self.kind] * rng.uniform(
             0.7, 1.3)
         self.width = {'pole': 0.14, 'tree': 0.3, 'box': rng.uniform(0.5, 2.5)}[self.kind]
-        bark = colour(rng, 0.2, 50, 120) if self.kind != 'box' else colour(rng, 0.7)
+        bark = np.float32([104, 90, 76]) * rng.uniform(0.5, 1.3)
+        if self.kind == 'box':
+            bark = colour(rng, 0.7)
+        elif self.kind == 'pole':
+            bark = colour(rng, 0.15, 50, 170)
         self.polys = [np.array([[-.5, 0], [.5, 0], [.42, 1.0], [-.42, 1.0]])
                       * (self.width, self.height * (0.6 if self.kind == 'tree' else 1))]
         self.tones = [bark]
         leaf = np.float32([62, 88, 42]) * rng.uniform(0.75, 1.3) + rng.normal(0, 6, 3)
-        crown = np.clip(rng.normal(0, 0.13, (leaves if self.kind == 'tree' else 0, 2)), -.24, .24)
+        spread, around = np.sqrt(rng.random(leaves)), rng.uniform(0, 2 * pi, leaves)
+        crown = np.column_stack([0.2 * spread * np.cos(around), 0.24 * spread * np.sin(around)])
+        crown = crown[:leaves if self.kind == 'tree' else 0]
         # Low clumps lie in shade and behind; those at the top catch the light.
         for k, off in enumerate(crown[np.argsort(crown[:, 1])]):
             a = np.linspace(0, 2 * pi, 9, endpoint=False) + k
-            r = rng.uniform(0.07, 0.16) * self.height
+            r = rng.uniform(0.25, 0.62) / sqrt(leaves) * self.height
             middle = off * self.height + (0, 0.74 * self.height)
             self.polys.append(middle + r * np.column_stack([np.cos(a), np.sin(a)]))
             self.tones.append(leaf * (0.95 + 1.1 * off[1] + rng.normal(0, 0.09)))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -124,26 +124,27 @@ def write_gif(
             yield image
 
     duration = max(2, round(100 / checked_fps(fps))) * 10  # in ms
-    images = small()
-    head = list(islice(images, 32))
-    if not head:
-        raise VideoError(f'{path}: no frames to write')
-    # One palette for all frames, so that what stands still costs nothing: a third of the size.
-    # Maximum coverage keeps the few bright pixels of marks that the default averages away.
-    palette = Image.fromarray(np.concatenate(head[::4])).quantize(
-        256, method=Image.Quantize.MAXCOVERAGE
-    )
     count = 0
 
     def pictures() -> Iterator[Image.Image]:
         nonlocal count
-        for image in chain(head, images):
-            count += 1
-            yield Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
+        images = small()
+        # One palette for 32 frames, so that what stands still costs nothing: a third of the size.
+        # Maximum coverage keeps the few bright pixels of marks that the default averages away.
+        while some := list(islice(images, 32)):
+            palette = Image.fromarray(np.concatenate(some[::4])).quantize(
+                256, method=Image.Quantize.MAXCOVERAGE
+            )
+            for image in some:
+                count += 1
+                yield Image.fromarray(image).quantize(palette=palette, dither=Image.Dither.NONE)
 
     rest = pictures()
+    first = next(rest, None)
+    if first is None:
+        raise VideoError(f'{path}: no frames to write')
     with whole_file(path) as part:
-        next(rest).save(
+        first.save(
             part, format='GIF', save_all=True, append_images=rest, duration=duration, loop=0
         )
     return count
