@@ -1,4 +1,5 @@
 """The renderer of synthetic clips: the same seed gives the same pixels, and pixels that move."""
+
 import cv2
 import numpy as np
 import pytest
@@ -97,7 +98,10 @@ def test_source_can_start_anywhere_and_again():
     assert [f.stamp_ns for f in part] == [200_000_000, 240_000_000, 280_000_000]
     for a, b in zip(part, whole[5:8]):
         np.testing.assert_array_equal(a.image, b.image)
-    assert list(source.frames(9, 4)) == [] and len(list(source.frames(10, 99))) == 2
+    assert list(source.frames(12)) == [] and len(list(source.frames(10, 99))) == 2
+    assert source.count() == len(source) == 12
+    with pytest.raises(ValueError, match='frames 9 to 4'):
+        source.frames(9, 4)
     np.testing.assert_array_equal(whole[4].image, list(render_clip(3, 12, 48, 64, 25.0,
                                                                    'random'))[4])
 

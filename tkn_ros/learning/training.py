@@ -40,7 +40,8 @@ def keypoints_of(detector: KeypointDetector, clips: Sequence[np.ndarray],
     was_training = detector.training
     detector.eval()
     out = []
-    for clip in tqdm([*clips, *(c[:, :, ::-1] for c in clips)], desc='keypoints', unit='clip'):
+    for clip in tqdm([*clips, *(c[:, :, ::-1] for c in clips)], desc='keypoints', unit='clip',
+                     disable=None):
         frames = np.ascontiguousarray(clip)
         parts = [detector.encode(to_tensor(frames[i:i + batch]))[0]
                  for i in range(0, len(frames), batch)]

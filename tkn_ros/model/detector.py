@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from tkn_ros.model.compose import OUTPUT_CHANNELS, compose
 
+STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
 
 @dataclass(frozen=True)
 class DetectorConfig:
@@ -25,7 +26,7 @@ class DetectorConfig:
     channels, strides and kernels hold one number for each encoder layer; the decoder mirrors them.
     The paper states neither channels nor strides; these reproduce its eight size figures (Table V)
     best. `output` chooses what the last decoder layer means, see `compose.py`: "frame" is the
-    paper's.
+    paper's. `structure` chooses from Fig 3: "skip" (c, the paper's), "heatmap" (a), "separate" (b).
     """
 
     keypoints: int = 16
@@ -35,6 +36,7 @@ class DetectorConfig:
     groups: int = 8
     sigma: float = 1.5  # of the Gaussians, in heatmap cells
     output: str = 'frame'
+    structure: str = 'skip'
 
     def __post_init__(self):
         for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
@@ -45,6 +47,9 @@ class DetectorConfig:
         if self.output not in OUTPUT_CHANNELS:
             raise ValueError(f'output is "{self.output}", expected one of '
                              f'{", ".join(OUTPUT_CHANNELS)}')
+        if self.structure not in STRUCTURES:
+            raise ValueError(f'structure is "{self.structure}", expected one of '
+                             f'{", ".join(STRUCTURES)}')
         if not 1 <= self.keypoints <= 256:
             raise ValueError(f'keypoints is {self.keypoints}, expected 1 to 256')
 
@@ -140,6 +145,8 @@ class CoordinateGenerator(nn.Module):
 class KeypointDetector(nn.Module):
     """F and G of Eq 2 with skip connections (Fig 3c)."""
 
+    skips = True  # every decoder layer also takes the features of its encoder layer
+
     def __init__(self, config: DetectorConfig):
         super().__init__()
         self.config = c = config
@@ -152,8 +159,10 @@ class KeypointDetector(nn.Module):
         self.align = (nn.Identity() if c.keypoints == c.channels[-1]
                       else nn.Conv2d(c.keypoints, c.channels[-1], 1))
         outs = (OUTPUT_CHANNELS[c.output], *c.channels)
+        top = len(c.channels) - 1
         self.decoder = nn.ModuleList(
-            DecoderLayer(2 * c.channels[i], outs[i], c.kernels[i], c.strides[i], c.groups, i == 0)
+            DecoderLayer(c.channels[i] * (2 if self.skips or i == top else 1), outs[i],
+                         c.kernels[i], c.strides[i], c.groups, i == 0)
             for i in reversed(range(len(c.channels))))
         if c.output != 'frame':  # start as "nothing changes": see compose.py
             nn.init.normal_(self.decoder[-1].conv.weight, std=1e-3)

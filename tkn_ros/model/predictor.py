@@ -1,7 +1,8 @@
 """Keypoint predictor: Section III-B, Fig 5, Eqs 15 to 26 of the TKN paper.
 
 n tokens in, n tokens out: token j of the input holds the keypoints of frame t-n+j, token j of the
-output those of frame t+j.
+output those of frame t+j. The alternatives are in `predictor_whole.py`, `predictor_recurrent.py`,
+`predictor_mlp.py` and, for TKN-Sequential, `predictor_sequential.py`.
 """
 
 import math
@@ -11,10 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+KINDS = ('encoder', 'sequential', 'transformer', 'rnn', 'lstm', 'gru', 'mlp')
+
 
 @dataclass(frozen=True)
 class PredictorConfig:
-    """Hyper-parameters of the transformer predictor. The defaults are the paper's 18.9 M network.
+    """Hyper-parameters of a predictor. The defaults are the paper's 18.9 M transformer encoder.
+
+    kind: "encoder" (the paper's), "sequential" (of TKN-Sequential, Eq 27), "transformer" (whole,
+    with a decoder: Table VIII), or "rnn", "lstm", "gru", "mlp" (Table VII). Recurrent
+    ones have d_inner hidden units; the MLP has d_inner and d_token, and weights for exactly
+    `window` tokens, which no other kind depends on. heads and d_head are of the transformers.
+
+    latent: False leaves out W and W' (Eqs 21 and 25), so that the transformer encoder works on the
+    explicit coordinates (Table IX) and d_model must be 3 x keypoints.
 
     `residual` (ours, off in the paper): the output is added to the newest keypoints, so that an
     untrained network repeats the last frame and a trained one need only say what moves.
@@ -28,13 +39,24 @@ class PredictorConfig:
     d_inner: int = 2048
     dropout: float = 0.0
     residual: bool = False
+    kind: str = 'encoder'
+    latent: bool = True
+    d_token: int = 256
+    window: int = 10
 
     def __post_init__(self):
-        for name in ('keypoints', 'd_model', 'layers', 'heads', 'd_head', 'd_inner'):
+        for name in ('keypoints', 'd_model', 'layers', 'heads', 'd_head', 'd_inner', 'd_token',
+                     'window'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name} is {getattr(self, name)}, expected at least 1')
         if not 0 <= self.dropout < 1:
             raise ValueError(f'dropout is {self.dropout}, expected 0 up to 1')
+        if self.kind not in KINDS:
+            raise ValueError(f'kind is "{self.kind}", expected one of {", ".join(KINDS)}')
+        if not self.latent and (self.kind != 'encoder' or self.d_model != 3 * self.keypoints):
+            raise ValueError(f'explicit keypoints (latent=False) have kind "{self.kind}" and '
+                             f'd_model {self.d_model}, expected "encoder" and 3 x keypoints = '
+                             f'{3 * self.keypoints}')
 
 
 class MultiHeadAttention(nn.Module):
@@ -48,12 +70,17 @@ class MultiHeadAttention(nn.Module):
         self.v = nn.Linear(d_model, heads * d_head)
         self.o = nn.Linear(heads * d_head, d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
+        """x: (B, n, d_model) -> the same. Keys and values are of `memory` (B, m, d_model) if given.
+
+        causal: token j sees tokens 0 to j only.
+        """
         def split(t: Tensor) -> Tensor:
             return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
-        q, k, v = split(self.q(x)), split(self.k(x)), split(self.v(x))  # (B, heads, n, d_head)
-        y = F.scaled_dot_product_attention(q, k, v)  # Eq 16
+        seen = x if memory is None else memory
+        q, k, v = split(self.q(x)), split(self.k(seen)), split(self.v(seen))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # (B, heads, n, d)   Eq 16
         return self.o(y.transpose(1, 2).flatten(-2))  # (B, n, d_model)   Eq 17
 
 
@@ -83,26 +110,48 @@ def position_embedding(n: int, d_model: int, like: Tensor) -> Tensor:
     return pe.to(like.dtype)
 
 
-class TransformerPredictor(nn.Module):
-    """(B, n, K, 3) observed keypoints -> (B, n, K, 3) those of the next n frames."""
+class KeypointPredictor(nn.Module):
+    """What all predictors share: W in (Eqs 20 and 21) and W' out (Eq 25).
 
-    def __init__(self, config: PredictorConfig):
+    (B, n, K, 3) observed keypoints -> (B, n, K, 3) those of the next n frames. A kind of predictor
+    says in `predict_latents` what happens between.
+    """
+
+    def __init__(self, config: PredictorConfig, d_out: int = 0):
         super().__init__()
         self.config = c = config
-        self.embed = nn.Linear(3 * c.keypoints, c.d_model)  # W of Eq 21
-        self.layers = nn.ModuleList(TransformerLayer(c) for _ in range(c.layers))
-        self.project = nn.Linear(c.d_model, 3 * c.keypoints)  # W' of Eq 25
-        if c.residual:
-            nn.init.zeros_(self.project.weight)
-            nn.init.zeros_(self.project.bias)
+        self.embed = self.project = nn.Identity()
+        if c.latent:
+            self.embed = nn.Linear(3 * c.keypoints, c.d_model)  # W of Eq 21
+            self.project = nn.Linear(d_out or c.d_model, 3 * c.keypoints)  # W' of Eq 25
+            if c.residual:
+                nn.init.zeros_(self.project.weight)
+                nn.init.zeros_(self.project.bias)
+
+    def predict_latents(self, q: Tensor) -> Tensor:
+        """Q -> Q', Eqs 22 to 24: (B, n, d_model) -> (B, n, d_out)."""
+        raise NotImplementedError
 
     def forward(self, keypoints: Tensor) -> Tensor:
         q = self.embed(keypoints.flatten(2))  # (B, n, d_model)   Eqs 20, 21
-        q = q + position_embedding(q.shape[1], q.shape[2], q)  # Eqs 22, 23
+        predicted = self.project(self.predict_latents(q)).unflatten(-1, (-1, 3))  # Eq 25
+        return keypoints[:, -1:] + predicted if self.config.residual else predicted
+
+
+class TransformerPredictor(KeypointPredictor):
+    """The paper's: a transformer encoder, all n frames in one pass (Fig 5)."""
+
+    def __init__(self, config: PredictorConfig):
+        super().__init__(config)
+        self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
+        if config.residual and not config.latent:  # there is no W' whose zeros repeat the frame
+            nn.init.zeros_(self.layers[-1].norm2.weight)
+
+    def predict_latents(self, q: Tensor) -> Tensor:
+        q = q + position_embedding(q.shape[1], q.shape[2], q)  # (B, n, d_model)   Eqs 22, 23
         for layer in self.layers:
             q = layer(q)  # Eq 24
-        predicted = self.project(q).unflatten(-1, (-1, 3))  # (B, n, K, 3)   Eq 25
-        return keypoints[:, -1:] + predicted if self.config.residual else predicted
+        return q
 
 
 def prediction_loss(predicted: Tensor, real: Tensor) -> Tensor:

@@ -1,12 +1,18 @@
-"""TKN: Section III-C, Figs 4 and 7a. All frames at once: one pass each of F, predictor and G."""
+"""TKN: Section III-C, Figs 4 and 7a. All frames at once: one pass each of F, predictor and G.
+
+Fig 7b is in `tkn_sequential.py`, TKN (w/o tp) in `frame_by_frame.py`; `build.py` builds any.
+"""
 
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DetectorConfig, KeypointDetector
-from tkn_ros.model.predictor import PredictorConfig, TransformerPredictor
+from tkn_ros.model.detector import DetectorConfig
+from tkn_ros.model.parts import build_detector, build_predictor
+from tkn_ros.model.predictor import PredictorConfig
+
+PROCESSES = ('parallel', 'sequential')
 
 
 @dataclass(frozen=True)
@@ -14,7 +20,8 @@ class TKNConfig:
     """A whole network, and the setting that its weights were trained for.
 
     window is n, the number of observed frames; height and width are the pixels of its input. Both
-    may be chosen otherwise at run time.
+    may be chosen otherwise at run time. process: "parallel" (TKN) draws all frames on the newest
+    frame's background; "sequential" (TKN-Sequential) each one on that of the frame before it.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -22,21 +29,31 @@ class TKNConfig:
     window: int = 10
     height: int = 64
     width: int = 64
+    process: str = 'parallel'
 
     def __post_init__(self):
         if self.detector.keypoints != self.predictor.keypoints:
             raise ValueError(f'the detector has {self.detector.keypoints} keypoints and the '
                              f'predictor {self.predictor.keypoints}; they must be equal')
+        if self.process not in PROCESSES:
+            raise ValueError(f'process is "{self.process}", expected one of {", ".join(PROCESSES)}')
+        if self.predictor.kind == 'mlp' and self.predictor.window != self.window:
+            raise ValueError(f'the MLP predictor has weights for a window of '
+                             f'{self.predictor.window}, and the model a window of {self.window}; '
+                             'they must be equal')
+        if self.predictor.kind == 'sequential' and self.predictor.layers != self.window:
+            raise ValueError(f'the sequential predictor has {self.predictor.layers} layers and the '
+                             f'model a window of {self.window}; it needs one layer for each frame')
 
 
 class TKN(nn.Module):
-    """Keypoint detector + transformer predictor."""
+    """Keypoint detector + predictor, any of them as `config` says."""
 
     def __init__(self, config: TKNConfig):
         super().__init__()
         self.config = config
-        self.detector = KeypointDetector(config.detector)
-        self.predictor = TransformerPredictor(config.predictor)
+        self.detector = build_detector(config.detector)
+        self.predictor = build_predictor(config.predictor)
 
     def predict_keypoints(self, keypoints: Tensor, horizon: int) -> Tensor:
         """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, for any horizon.
@@ -46,11 +63,11 @@ class TKN(nn.Module):
         """
         if horizon < 1:
             raise ValueError(f'horizon is {horizon}, expected at least 1')
-        predicted, window = [], keypoints
-        while sum(p.shape[1] for p in predicted) < horizon:
-            window = self.predictor(window)  # (B, n, K, 3)
-            predicted.append(window)
-        return torch.cat(predicted, 1)[:, :horizon]
+        n = keypoints.shape[1]
+        known = keypoints  # (B, n + predicted so far, K, 3)
+        while known.shape[1] < n + horizon:
+            known = torch.cat([known, self.predictor(known[:, -n:])], 1)
+        return known[:, n:n + horizon]
 
     def render(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """(B, m, K, 3) keypoints on one background for each of B -> frames (B, m, 3, H, W).

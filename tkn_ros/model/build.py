@@ -1,0 +1,12 @@
+"""One plain function that builds any network of the paper from its hyper-parameters."""
+
+from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.model.tkn_sequential import TKNSequential
+
+
+def build(config: TKNConfig) -> TKN:
+    """The network that `config` describes, with random weights, in training mode on the CPU.
+
+    Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.
+    """
+    return TKNSequential(config) if config.process == 'sequential' else TKN(config)

@@ -1,0 +1,78 @@
+"""Between ROS messages and arrays: pure functions, no node, no state."""
+
+from array import array
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
+from tkn_ros.msg import Keypoint, KeypointFrame, PredictedKeypoints
+from tkn_ros.streaming.window import Prediction
+from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
+
+NS = 1_000_000_000
+
+
+def to_ns(stamp: Time) -> int:
+    """A message's time as nanoseconds."""
+    return stamp.sec * NS + stamp.nanosec
+
+
+def to_time(ns: int) -> Time:
+    """Nanoseconds as a message's time."""
+    return Time(sec=ns // NS, nanosec=ns % NS)
+
+
+def image_to_rgb(message: Image | CompressedImage) -> np.ndarray:
+    """The picture in a message: (H, W, 3) uint8 RGB. Raises what `video.encodings` raises."""
+    if isinstance(message, CompressedImage):
+        return compressed_to_rgb(message.format, message.data)
+    return to_rgb(message.encoding, message.height, message.width, message.step,
+                  bool(message.is_bigendian), message.data)
+
+
+def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
+    """(H, W, 3) uint8 RGB as an rgb8 message."""
+    height, width = image.shape[:2]
+    data = array('B')
+    data.frombytes(image.tobytes())  # a hundred times faster than assigning the ndarray or a list
+    return Image(header=Header(stamp=to_time(stamp_ns), frame_id=frame_id), height=height,
+                 width=width, encoding='rgb8', is_bigendian=0, step=3 * width, data=data)
+
+
+def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+    """Model coordinates to pixels of the source image.
+
+    keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first cell
+    to that of its last. cells: the heatmap's (height, width); size: the image's (height, width).
+    Returns (.., 3) = (x, y in pixels with 0 at a pixel's centre, v).
+    """
+    out = np.array(keypoints, np.float64)
+    for axis, (n, pixels) in enumerate(((cells[1], size[1]), (cells[0], size[0]))):
+        cell = (out[..., axis] + 1) / 2 * (n - 1)
+        out[..., axis] = (cell + 0.5) / n * pixels - 0.5
+    return out
+
+
+def keypoint_frame(stamp_ns: int, keypoints: np.ndarray) -> KeypointFrame:
+    """(K, 3) in pixels at one moment as a message."""
+    return KeypointFrame(stamp=to_time(stamp_ns), keypoints=[
+        Keypoint(x=x, y=y, intensity=v) for x, y, v in keypoints.tolist()])
+
+
+def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_id: str,
+                          processing_ns: int) -> PredictedKeypoints:
+    """A prediction as a message, its keypoints in pixels of the newest observed image."""
+    height, width = prediction.background.image.shape[:2]
+
+    def frames(stamps: list[int], keypoints: np.ndarray) -> list[KeypointFrame]:
+        pixels = to_pixels(keypoints, cells, (height, width))
+        return [keypoint_frame(s, k) for s, k in zip(stamps, pixels)]
+
+    return PredictedKeypoints(
+        header=Header(stamp=to_time(prediction.background.stamp_ns), frame_id=frame_id),
+        image_height=height, image_width=width, frame_period=prediction.period_ns / NS,
+        observed=frames(prediction.observed_ns, prediction.observed),
+        predicted=frames(prediction.predicted_ns, prediction.predicted),
+        processing_time=Duration(sec=processing_ns // NS, nanosec=processing_ns % NS))

@@ -1,0 +1,15 @@
+"""Parameters with a description, a range and a check, declared in one line each."""
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+
+
+def declare(node: Node, name: str, default, description: str, low=None, high=None,
+            read_only: bool = True):
+    """Declare a parameter and return its value. `low` and `high` are inclusive."""
+    descriptor = ParameterDescriptor(description=description, read_only=read_only)
+    if low is not None and isinstance(default, float):
+        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+    elif low is not None:
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    return node.declare_parameter(name, default, descriptor).value
