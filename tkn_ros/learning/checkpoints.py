@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
@@ -31,11 +32,29 @@ def config_to_json(config: TKNConfig) -> str:
 
 
 def config_from_json(text: str) -> TKNConfig:
-    """Inverse of `config_to_json`; raises ValueError or TypeError for what does not fit."""
+    """Inverse of `config_to_json`; what the text does not name takes its default.
+
+    Raises ValueError, TypeError or KeyError for what does not fit.
+    """
     values = json.loads(text)
     detector = DetectorConfig(**values.pop('detector'))
     predictor = PredictorConfig(**values.pop('predictor'))
     return TKNConfig(detector=detector, predictor=predictor, **values)
+
+
+def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
+    """The first hyper-parameter that makes two networks differ, as text; empty if there is none.
+
+    window, height and width may be chosen at run time and are not compared.
+    """
+    a, b = asdict(found), asdict(expected)
+    pairs = [('process', a['process'], b['process'])]
+    for half in ('detector', 'predictor'):
+        pairs += [(f'{half}.{name}', a[half][name], b[half][name]) for name in a[half]]
+    for name, one, other in pairs:
+        if one != other:
+            return f'{name} is {json.dumps(one)}, expected {json.dumps(other)}'
+    return ''
 
 
 def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
@@ -52,11 +71,13 @@ def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load_checkpoint(path: str | Path = '', device: str = 'cpu') -> TKN:
+def load_checkpoint(path: str | Path = '', device: str = 'cpu',
+                    expected: TKNConfig | None = None) -> TKN:
     """Read a model in evaluation mode onto `device`; an empty path means the bundled default.
 
-    Raises CheckpointError for a missing, truncated or foreign file and for weights that do not
-    fit the architecture the file names.
+    The file says which variant it is. Raises CheckpointError for a missing, truncated or foreign
+    file, for weights that do not fit the architecture the file names, and for one that is not of
+    the variant `expected`.
     """
     path = Path(path) if str(path) else DEFAULT_WEIGHTS
     if not path.is_file():
@@ -65,7 +86,7 @@ def load_checkpoint(path: str | Path = '', device: str = 'cpu') -> TKN:
     try:
         with safe_open(path, 'pt', device=str(device)) as file:
             meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f'weights "{path}" cannot be read as safetensors ({error}); the file '
                               'is truncated or of another format: copy or train it again') from None
@@ -74,14 +95,23 @@ def load_checkpoint(path: str | Path = '', device: str = 'cpu') -> TKN:
                               f'"{FORMAT}": they are not of tkn_ros; train some, or use the '
                               'bundled default')
     try:
-        model = TKN(config_from_json(meta['tkn_config']))
+        config = config_from_json(meta['tkn_config'])
+        with torch.device('meta'):  # no memory and no random numbers for what is overwritten
+            model = build(config)
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f'weights "{path}" name an architecture this version does not know '
                               f'({error}); use the tkn_ros version that wrote them') from None
-    problem = _difference(model.state_dict(), tensors)
+    problem = expected and config_difference(config, expected)
+    if problem:
+        raise CheckpointError(f'weights "{path}" are of another variant: {problem}; give weights '
+                              'of that variant, or ask for the one that they are')
+    blank = model.state_dict()
+    problem = _difference(blank, tensors)
     if problem:
         raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}')
-    model.load_state_dict(tensors)
+    # copied, since safetensors may map the file into memory, and a file can be cut short later
+    model.load_state_dict({name: t.to(blank[name].dtype, copy=True) for name, t in tensors.items()},
+                          assign=True)
     return model.to(device).eval()
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MAX_RATE = 3  # fastest playback
+
 
 def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.ndarray:
     """RGB uint8 frames of any size -> (T, height, width, 3) uint8, by area averaging."""
@@ -33,11 +35,12 @@ class ClipSampler:
         self.p = w / w.sum()
 
     def pairs(self, batch: int, max_gap: int) -> tuple[Tensor, Tensor]:
-        """Source and target frames up to `max_gap` frames apart: (B, 3, H, W) twice."""
+        """Source and target up to `max_gap` frames apart, any playback rate: (B, 3, H, W) twice."""
         out = []
         for i in self.rng.choice(len(self.clips), batch, p=self.p):
             clip = self.clips[i]
-            gap = int(self.rng.integers(1, min(max_gap, len(clip) - 1) + 1))
+            gap = int(self.rng.integers(1, max_gap + 1)) * int(self.rng.integers(1, MAX_RATE + 1))
+            gap = min(gap, len(clip) - 1)
             start = int(self.rng.integers(0, len(clip) - gap))
             pair = clip[[start, start + gap]]
             out.append(self._augment(pair[::-1] if self.rng.random() < 0.5 else pair))
@@ -68,7 +71,7 @@ class ClipSampler:
 
 
 def draw_window(clip_length: int, length: int, rng: np.random.Generator,
-                max_rate: int = 3) -> np.ndarray | None:
+                max_rate: int = MAX_RATE) -> np.ndarray | None:
     """Frame numbers of a random run of `length` frames: any playback rate, either direction.
 
     None where the clip is too short.

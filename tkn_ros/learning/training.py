@@ -1,4 +1,4 @@
-"""The paper's two-step training: the detector by L_rec (Eq 3), then the predictor by L_pred (Eq 26).
+"""The paper's two-step training: the detector by L_rec (Eq 3), the predictor by L_pred (Eq 26).
 
 The predictor learns from keypoints that the frozen detector gave once for every frame.
 """

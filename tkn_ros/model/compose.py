@@ -1,39 +1,32 @@
-"""From the decoder's last layer to a picture: the paper's way, and two that keep what is still.
+"""From the decoder's last layer to a picture: the paper's way, and one that keeps what is still.
 
-- "frame" (the paper): the three channels *are* the frame. In a place unlike those of training the
-  normalised features have lost its colours and the picture collapses.
-- "blend": a colour and a mask; where the mask is 0 the source frame shows through untouched.
-- "warp": a displacement as well, by which the source frame is moved under the mask, so that
-  texture the network never saw moves as it is (the idea of Monkey-Net and First Order Motion,
-  with the displacement drawn by the decoder itself).
+- "frame" (the paper, Eq 14): the three channels d_n *are* the frame. In a place unlike those of
+  training the normalised features have lost its colours, and the picture collapses.
+- "change": d_n holds a colour and a displacement, and what counts is how they differ between the
+  target's keypoints and the source's own on the same background. The source frame is moved by the
+  difference of the displacements and the difference of the colours is added. Where no keypoint
+  has moved nothing changes, whatever the place; texture that was never seen in training moves as
+  it is (keypoint-driven warping as in Monkey-Net and First Order Motion).
 
-`compose` runs at the size of the source that it is given: with "blend" and "warp" a larger
-original frame can be passed, and its detail is kept.
+`apply_change` runs at the size of the source it is given: a larger original keeps its detail.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OUTPUT_CHANNELS = {'frame': 3, 'blend': 4, 'warp': 6}
-MASK_BIAS = -3.0  # sigmoid(-3) = 0.05: training starts from "the frame does not change"
+OUTPUT_CHANNELS = {'frame': 3, 'change': 5}
 FLOW_SCALE = 0.25  # of the grid's [-1, 1]: an output of 1 is an eighth of the frame
 
 
-def compose(output: str, layers: Tensor, source: Tensor) -> Tensor:
-    """layers: (B, C_out, h, w), source: (B, 3, H, W) in [0, 1]. Returns (B, 3, H, W).
+def apply_change(change: Tensor, source: Tensor) -> Tensor:
+    """change: (B, 5, h, w) as colour and (dx, dy); source: (B, 3, H, W). Returns (B, 3, H, W).
 
-    Where (H, W) differs from (h, w) the layers are resized (bilinear) to the source's size.
+    Where (H, W) differs from (h, w) the change is resized (bilinear) to the source's size.
     """
-    if layers.shape[-2:] != source.shape[-2:]:
-        layers = F.interpolate(layers, source.shape[-2:], mode='bilinear', align_corners=False)
-    if output == 'frame':
-        return layers
-    colour = layers[:, :3] + 0.5  # (B, 3, H, W)
-    mask = torch.sigmoid(layers[:, 3:4] + MASK_BIAS)  # (B, 1, H, W)
-    if output == 'warp':
-        source = warp(source, layers[:, 4:6] * FLOW_SCALE)
-    return source + mask * (colour - source)
+    if change.shape[-2:] != source.shape[-2:]:
+        change = F.interpolate(change, source.shape[-2:], mode='bilinear', align_corners=False)
+    return warp(source, change[:, 3:] * FLOW_SCALE) + change[:, :3]
 
 
 def warp(frames: Tensor, flow: Tensor) -> Tensor:

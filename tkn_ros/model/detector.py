@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.compose import OUTPUT_CHANNELS, compose
+from tkn_ros.model.compose import OUTPUT_CHANNELS, apply_change
 
 STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
 
@@ -60,18 +60,18 @@ class DetectorConfig:
 
 
 class EncoderLayer(nn.Module):
-    """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride)."""
+    """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride).
+
+    An even kernel at stride 1 has no symmetric padding that keeps the size: the map loses a row
+    and a column, which the matching decoder layer gives back (Table V's 2x2 row).
+    """
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int):
         super().__init__()
-        # an even kernel at stride 1 has no symmetric padding that keeps the size
-        self.pad_end = kernel % 2 == 0 and stride == 1
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2)
         self.norm = nn.GroupNorm(math.gcd(groups, c_out), c_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.pad_end:
-            x = F.pad(x, (0, 1, 0, 1))
         return F.leaky_relu(self.norm(self.conv(x)), 0.2)
 
 
@@ -79,20 +79,34 @@ class DecoderLayer(nn.Module):
     """D_i of Eq 14: ConvTranspose2d, GroupNorm, LeakyReLU; the last one is a bare ConvTranspose2d.
 
     A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so
-    the last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride).
+    the last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride); `lost` are the rows and
+    columns of the encoder layer's input that its stride passed over, see `lost_by_striding`.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, last: bool):
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, lost: int,
+                 last: bool):
         super().__init__()
-        self.stride = stride
         self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2,
-                                       output_padding=(stride - 1) if kernel % 2 else 0)
+                                       output_padding=lost)
         self.norm = None if last else nn.GroupNorm(math.gcd(groups, c_out), c_out)
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2] * self.stride, x.shape[-1] * self.stride
-        x = self.conv(x)[..., :height, :width]  # an even kernel at stride 1 gives one too many
+        x = self.conv(x)
         return x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
+
+
+def lost_by_striding(kernels: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """For each encoder layer, by how many rows the inverse of its size falls short of its input.
+
+    The same for every frame whose sides are divisible by the total stride.
+    """
+    size, lost = 64 * math.prod(strides), []
+    for kernel, stride in zip(kernels, strides):
+        padding = (kernel - 1) // 2
+        out = (size + 2 * padding - kernel) // stride + 1
+        lost.append(size - ((out - 1) * stride + kernel - 2 * padding))
+        size = out
+    return lost
 
 
 def grid(size: int, like: Tensor) -> Tensor:
@@ -160,12 +174,13 @@ class KeypointDetector(nn.Module):
                       else nn.Conv2d(c.keypoints, c.channels[-1], 1))
         outs = (OUTPUT_CHANNELS[c.output], *c.channels)
         top = len(c.channels) - 1
+        lost = lost_by_striding(c.kernels, c.strides)
         self.decoder = nn.ModuleList(
             DecoderLayer(c.channels[i] * (2 if self.skips or i == top else 1), outs[i],
-                         c.kernels[i], c.strides[i], c.groups, i == 0)
+                         c.kernels[i], c.strides[i], c.groups, lost[i], i == 0)
             for i in reversed(range(len(c.channels))))
-        if c.output != 'frame':  # start as "nothing changes": see compose.py
-            nn.init.normal_(self.decoder[-1].conv.weight, std=1e-3)
+        if c.output == 'change':  # start as "nothing changes"
+            nn.init.normal_(self.decoder[-1].conv.weight, std=3e-3)
             nn.init.zeros_(self.decoder[-1].conv.bias)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -191,9 +206,23 @@ class KeypointDetector(nn.Module):
             d = layer(torch.cat([d, h], 1))  # Eq 14
         return d
 
-    def decode(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
-        """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W)."""
-        return compose(self.config.output, self.decode_layers(keypoints, features), features[0])
+    def decode(self, keypoints: Tensor, features: list[Tensor],
+               source: Tensor | None = None) -> Tensor:
+        """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W).
+
+        Features of one source (batch 1) serve any number of targets. `source`: the source frame
+        at another size, (B or 1, 3, H', W'), to be drawn at that size.
+        """
+        b = len(keypoints)
+        shared = [h.expand(b, -1, -1, -1) for h in features]
+        d = self.decode_layers(keypoints, shared)  # (B, C_out, H, W)
+        source = features[0] if source is None else source
+        if self.config.output == 'change':
+            unmoved = self.decode_layers(self.coordinates(features[-1]), features)
+            return apply_change(d - unmoved, source.expand(b, -1, -1, -1))
+        if d.shape[-2:] != source.shape[-2:]:
+            d = F.interpolate(d, source.shape[-2:], mode='bilinear', align_corners=False)
+        return d
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Redraw `target` from its keypoints and `source`'s features; all (B, 3, H, W)."""

@@ -1,7 +1,8 @@
 """The two structures that the paper compares its detector with: Fig 3a and 3b.
 
 Both do without skip connections: the background comes to the decoder's first layer only. They
-have the interface of `KeypointDetector`; of the features they keep the frame and the background.
+have the interface of `KeypointDetector`; of the features they keep the frame, the background and,
+last as there, what the keypoints come from.
 """
 
 import torch
@@ -27,7 +28,7 @@ class HeatmapBackgroundDetector(KeypointDetector):
 
     def decode_layers(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """d_1 = D_1(concat(h'_p, background)), d_i = D_i(d_{i-1}): (B, C_out, H, W)."""
-        background = features[-1]  # (B, C_n, h, w)
+        background = features[1]  # (B, C_n, h, w)
         height, width = background.shape[-2:]
         maps = self.align(keypoints_to_maps(keypoints, height, width, self.config.sigma))
         d = torch.cat([maps, background], 1)  # (B, 2 C_n, h, w)
@@ -47,6 +48,6 @@ class SeparationNet(HeatmapBackgroundDetector):
             for i in range(len(c.channels))))
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Keypoints (B, K, 3) and [frames, the second encoder's output]."""
-        keypoints, _ = super().encode(frames)
-        return keypoints, [frames, self.background(frames)]
+        """Keypoints (B, K, 3) and [frames, the second encoder's output, h_n]."""
+        keypoints, (_, h_n) = super().encode(frames)
+        return keypoints, [frames, self.background(frames), h_n]

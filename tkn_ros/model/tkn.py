@@ -76,7 +76,8 @@ class TKN(nn.Module):
         newest observed frame (B, ..).
         """
         b, m = keypoints.shape[:2]
-        shared = [h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
+        shared = features if b == 1 else [
+            h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
         frames = self.detector.decode(keypoints.flatten(0, 1), shared)  # (B*m, 3, H, W)
         return frames.unflatten(0, (b, m))
 

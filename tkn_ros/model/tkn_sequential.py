@@ -4,7 +4,7 @@ Its keypoints come from `predictor_sequential.py`.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tkn_ros.model.tkn import TKN
 
@@ -23,3 +23,27 @@ class TKNSequential(TKN):
                 _, features = self.detector.encode(frames[-1])
             frames.append(self.detector.decode(target, features))  # (B, 3, H, W)
         return torch.stack(frames, 1)
+
+
+class LiteralSequential(nn.Module):
+    """The same process as Eq 2 writes it: F and G each encode the frame that they are given.
+
+    Every predicted frame is then encoded twice, as background and for its keypoints P''. It draws
+    what `TKNSequential` draws; it shows that P'' is not P', and its cost is that of Table III.
+    """
+
+    def __init__(self, model: TKNSequential):
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, n, 3, H, W) -> frames (B, m, 3, H, W), P' and P'', both (B, m, K, 3)."""
+        detector, n = self.model.detector, frames.shape[1]
+        observed = detector.encode(frames.flatten(0, 1))[0].unflatten(0, (-1, n))
+        predicted = self.model.predict_keypoints(observed, horizon)
+        source, drawn, extracted = frames[:, -1], [], []
+        for target in predicted.unbind(1):  # (B, K, 3)
+            source = detector.decode(target, detector.encode(source)[1])  # G of Eq 2b
+            drawn.append(source)
+            extracted.append(detector.encode(source)[0])  # F of Eq 2a
+        return torch.stack(drawn, 1), predicted, torch.stack(extracted, 1)

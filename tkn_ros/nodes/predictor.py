@@ -108,7 +108,7 @@ class Predictor(Node):
             topic += '/compressed'
         self.images_in = FollowingSubscription(
             self, CompressedImage if transport == 'compressed' else Image, topic, self._on_image)
-        self.create_timer(0.5, self._watch)
+        self.create_timer(0.2, self._watch)
         self.create_timer(1.0, self._publish_diagnostics)
         self.get_logger().info(
             f'{self.window.window} frames in, {self.horizon} out, on {self.window.device}; '

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tkn_ros.model.compose import compose
 from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.shared_decoder import SharedDecoder
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
 RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
@@ -57,6 +57,7 @@ class SlidingWindow:
 
     def __init__(self, model: TKN, window: int = 0, period_ns: int = 0):
         self.model = model
+        self.decoder = SharedDecoder(model.detector)
         self.device = next(model.parameters()).device
         self.window = window or model.config.window
         if self.window < 1:
@@ -174,20 +175,16 @@ class SlidingWindow:
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
         """All predicted frames, decoded as one batch: (m, H, W, 3) uint8 RGB.
 
-        size: (height, width); None for the model's own. Models that keep the source frame
-        ("blend", "warp") move and keep its full detail at any size; the paper's are enlarged.
+        size: (height, width); None for the model's own. Models whose output is a change move
+        the newest frame in its full detail at any size; the paper's own are enlarged.
         """
-        detector, background = self.model.detector, prediction.background
+        background = prediction.background
         keypoints = torch.from_numpy(prediction.predicted).to(self.device)  # (m, K, 3)
-        m = len(keypoints)
-        features = [h.expand(m, -1, -1, -1) for h in background.features]
-        layers = detector.decode_layers(keypoints, features)  # (m, C_out, h, w)
-        source = features[0]
-        if size and size != tuple(source.shape[-2:]):
-            image = _resize(background.image, size)
-            source = torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].float() / 255
-            source = source.expand(m, -1, -1, -1)
-        frames = compose(detector.config.output, layers, source)  # (m, 3, H, W)
+        source = None
+        if size and size != tuple(background.features[0].shape[-2:]):
+            image = torch.from_numpy(_resize(background.image, size)).to(self.device)
+            source = image.permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+        frames = self.decoder(keypoints, background.features, source)  # (m, 3, H, W)
         frames = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return frames.contiguous().cpu().numpy()
 
