@@ -1,8 +1,8 @@
 """Makes the bundled default weights: python -m tkn_ros.learning.default_weights --out FILE.
 
 Synthetic scenes, and real clips where some are given, at 64x64. Every figure that the model card
-quotes is printed at the end. The detector is saved beside the output when it is done, and a run
-that is started again goes on from there.
+quotes is printed at the end. Each finished stage is saved beside the output, and a run that is
+started again goes on from there.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from tqdm import tqdm
 from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.learning.clips import resize_clip
 from tkn_ros.learning.evaluation import NAMES, evaluate_clip
-from tkn_ros.learning.training import keypoints_of, train_detector, train_predictor
+from tkn_ros.learning.training import keypoints_of, train_detector, train_joint, train_predictor
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--clips', type=int, default=1500, help='synthetic clips')
     parser.add_argument('--detector-steps', type=int, default=6000)
     parser.add_argument('--predictor-steps', type=int, default=8000)
+    parser.add_argument('--joint-steps', type=int, default=2500)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cache', type=Path, default=Path('out/train/synthetic.npy'))
     parser.add_argument('--threads', type=int, default=0)
@@ -85,20 +86,24 @@ def main(arguments: list[str] | None = None) -> None:
                               REAL_SHARE * np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1)])
 
     model = TKN(CONFIG)
-    half = options.out.with_suffix('.detector.safetensors')
-    if half.is_file():
-        model.load_state_dict(load_checkpoint(half).state_dict())
-    else:
-        loss = train_detector(model.detector, clips, options.detector_steps, seed=options.seed,
-                              weights=weights)
-        print(f'detector: loss {loss:.6f}', flush=True)
-        save_checkpoint(half, model)
-    keypoints = keypoints_of(model.detector, clips)
-    loss = train_predictor(model.predictor, keypoints, options.predictor_steps, seed=options.seed,
-                           weights=np.tile(weights, 2))
-    print(f'predictor: loss {loss:.6f}', flush=True)
-    save_checkpoint(options.out, model, training=f'default_weights seed={options.seed}')
-    half.unlink()
+    for stage in ('detector', 'predictor', 'joint'):
+        done = options.out.with_suffix(f'.{stage}.safetensors')
+        if done.is_file():
+            model.load_state_dict(load_checkpoint(done).state_dict())
+            continue
+        if stage == 'detector':
+            loss = train_detector(model.detector, clips, options.detector_steps,
+                                  seed=options.seed, weights=weights)
+        elif stage == 'predictor':
+            loss = train_predictor(model.predictor, keypoints_of(model.detector, clips),
+                                   options.predictor_steps, seed=options.seed,
+                                   weights=np.tile(weights, 2))
+        else:
+            loss = train_joint(model, clips, options.joint_steps, seed=options.seed,
+                               weights=weights)
+        save_checkpoint(done, model)
+        print(f'{stage}: loss {loss:.6f}', flush=True)
+    save_checkpoint(options.out, model, training=f'tkn_ros.learning.default_weights {options}')
     fresh = synthetic_clips(60, FRESH, None)
     figures = np.mean([evaluate_clip(model, clip, most=3) for clip in fresh], 0)
     print('60 fresh synthetic clips, mean over 10 steps: ' + ', '.join(

@@ -1,6 +1,7 @@
 """The paper's two-step training: the detector by L_rec (Eq 3), the predictor by L_pred (Eq 26).
 
-The predictor learns from keypoints that the frozen detector gave once for every frame.
+The predictor learns from keypoints that the frozen detector gave once for every frame. Joint
+training, which the paper found slower, can follow or replace the two steps.
 """
 
 import math
@@ -14,6 +15,9 @@ from tqdm import tqdm
 from tkn_ros.learning.clips import ClipSampler, draw_window, to_tensor
 from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
 from tkn_ros.model.predictor import TransformerPredictor, prediction_loss
+from tkn_ros.model.tkn import TKN
+
+L_PRED_SHARE = 0.1  # of L_pred beside L_rec in joint training
 
 
 class TrainingError(RuntimeError):
@@ -74,6 +78,29 @@ def train_predictor(predictor: TransformerPredictor, keypoints: Sequence[Tensor]
         return prediction_loss(predictor(runs[:, :window]), runs[:, window:])
 
     return _minimise(predictor, loss, steps, lr, 'predictor')
+
+
+def train_joint(model: TKN, clips: Sequence[np.ndarray], steps: int, batch: int = 4,
+                max_ahead: int = 10, lr: float = 3e-4, seed: int = 0,
+                weights: Sequence[float] | None = None) -> float:
+    """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
+
+    The detector's keypoints on the true future are L_pred's target, not its pupil. Returns the
+    mean loss of the last tenth. Needs clips of at least window + max_ahead frames.
+    """
+    n = model.config.window
+    sampler = ClipSampler(clips, seed, weights)
+
+    def loss() -> Tensor:
+        frames = sampler.windows(batch, n + max_ahead)  # (B, n + m, 3, H, W)
+        drawn, predicted = model(frames[:, :n], max_ahead)  # (B, m, 3, H, W), (B, m, K, 3)
+        future = frames[:, n:]
+        with torch.no_grad():
+            real, _ = model.detector.encode(future.flatten(0, 1))  # (B*m, K, 3)
+        return (reconstruction_loss(drawn, future)
+                + L_PRED_SHARE * prediction_loss(predicted, real.view_as(predicted)))
+
+    return _minimise(model, loss, steps, lr, 'joint')
 
 
 def _minimise(module: torch.nn.Module, loss_of_a_batch, steps: int, lr: float, name: str) -> float:
