@@ -48,7 +48,9 @@ class ClipSampler:
         return both[:, 0], both[:, 1]
 
     def windows(self, batch: int, length: int) -> Tensor:
-        """Runs of `length` frames: (B, length, 3, H, W)."""
+        """Runs of `length` frames: (B, length, 3, H, W). ValueError where no clip has so many."""
+        if max(map(len, self.clips)) < length:
+            raise ValueError(f'no clip has {length} frames: give longer ones or a shorter window')
         out = []
         while len(out) < batch:
             clip = self.clips[self.rng.choice(len(self.clips), p=self.p)]

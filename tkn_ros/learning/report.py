@@ -16,7 +16,7 @@ PROTOCOL = ('predicted frames against true ones resized to their size; RGB pixel
             'range 1, SSIM with Gaussian window 11; equal frames count as 60 dB; means over '
             'predictions, then over steps')
 PSNR_CAP = 60.0
-EVALUATED = 150  # predictions that are measured at most, evenly spread
+EVALUATED = 60  # predictions that are measured at most, evenly spread
 PANEL_HEIGHT = 300  # [pixel]
 GIF_SECONDS, GIF_FPS = 6.0, 10.0
 NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
@@ -77,6 +77,8 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
                     best = sample
             stamps.append(moment.stamp)
             gif = gif[:round(GIF_SECONDS * rate / every)]
+        if not log.images:
+            raise VideoError(f'{bag}: it holds no image on {camera}')
         if not log.predicted:
             raise VideoError(f'{bag}: it holds no prediction; the clip may be shorter than the '
                              'window, or the predictor did not hear the camera')

@@ -22,12 +22,13 @@ from tkn_ros.nodes.install import install_prefix
 from tkn_ros.streaming.devices import choose_device
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.frame import VideoError
-from tkn_ros.video.open import open_source
+from tkn_ros.video.open import open_video
 
 CAMERA_SECONDS = 10.0
 START_UP = 60.0  # [s] within which the nodes must have found each other
 PATIENCE = 10.0  # [s] to end after an interrupt
 CAMERA = '/camera/image_raw'
+DRAWN_WIDTH = 160  # [pixel] of the predicted frames
 
 
 class DemoError(RuntimeError):
@@ -46,19 +47,23 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--horizon', type=int, default=10, help='frames predicted')
     parser.add_argument('--weights', default='', help='checkpoint; without it the bundled one')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
-    parser.add_argument('--output-size', type=int, nargs=2, default=(0, 0), metavar=('W', 'H'),
-                        help='of the predicted frames; 0 0: the model\'s own, -1 -1: the camera\'s')
+    parser.add_argument('--output-size', type=int, nargs=2, metavar=('W', 'H'),
+                        help='of the predicted frames; 0 0: as drawn, -1 -1: the camera\'s; '
+                        f'without it {DRAWN_WIDTH} wide, in the shape of the camera\'s')
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='where results go')
     return parser.parse_args(arguments)
 
 
 def check_input(options: argparse.Namespace) -> tuple[str, float]:
-    """Find bad input before any node starts. Returns the video's name and the seconds to play."""
+    """Find bad input before any node starts. Returns the video's name and the seconds to play.
+
+    Fills in `options.output_size` where it was not given.
+    """
     choose_device(options.device)
     window = options.window or load_checkpoint(options.weights).config.window
-    if not options.video:
-        return 'synthetic clip', options.seconds
-    with open_source(options.video, options.topic or None) as source:
+    with open_video(options.video, options.topic) as source:
+        if options.output_size is None:
+            options.output_size = (DRAWN_WIDTH, round(DRAWN_WIDTH * source.height / source.width))
         if isinstance(source, CameraSource):
             return source.name, options.seconds or CAMERA_SECONDS
         found = sum(1 for _ in source.frames(0, window + 1))

@@ -5,14 +5,17 @@ predicts from the newest frame; a frame for which a prediction was due but which
 overtook is counted as dropped.
 """
 
+import os
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
@@ -72,9 +75,13 @@ class Predictor(Node):
             '[0, 0]: the model\'s own size; [-1, -1]: the camera\'s'))
         transport = declare(self, 'image_transport', 'raw', 'raw: sensor_msgs/Image; compressed: '
                             'sensor_msgs/CompressedImage on the same topic + "/compressed"')
+        threads = declare(self, 'threads', 0, 'CPU threads of the inference; 0: all cores but one, '
+                          'which the middleware and the other nodes need', 0, 256)
         if transport not in ('raw', 'compressed'):
             raise ValueError(f'image_transport is "{transport}", expected "raw" or "compressed"')
 
+        # a thread more than there are free cores makes inference many times slower, not faster
+        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         model = load_checkpoint(weights, choose_device(device))
         self.cells = tuple(side // model.config.detector.total_stride
                            for side in (model.config.height, model.config.width))
@@ -87,6 +94,7 @@ class Predictor(Node):
         self.stopping = False
         self.refused: set[str] = set()  # encodings already complained about
         self.latency_ms = 0.0
+        self.busy_ns = 0  # that the latest image took, all told
         self.last_received = time.monotonic()
         self.silent = False
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -108,8 +116,9 @@ class Predictor(Node):
             topic += '/compressed'
         self.images_in = FollowingSubscription(
             self, CompressedImage if transport == 'compressed' else Image, topic, self._on_image)
-        self.create_timer(0.2, self._watch)
-        self.create_timer(1.0, self._publish_diagnostics)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
+        self.create_timer(0.2, self._watch, clock=steady)
+        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
         self.get_logger().info(
             f'{self.window.window} frames in, {self.horizon} out, on {self.window.device}; '
             f'waiting for images: {self.images_in.describe()}')
@@ -178,26 +187,33 @@ class Predictor(Node):
                                         f'{error}', throttle_duration_sec=5.0)
 
     def _process(self, taken: list) -> None:
+        """Encode all that came, predict from the newest.
+
+        One image that a hiccup delayed is made up for, if inference is so much faster than the
+        camera that it will not fall behind by it.
+        """
         due = [message for message, is_due in taken if is_due]
-        newest = due[-1] if due else None
-        self.counters.dropped += max(0, len(due) - 1)
+        keeping_up = self.busy_ns * 3 < self.window.period_ns * 2
+        chosen = due[-2:] if keeping_up and len(due) == 2 else due[-1:]
+        self.counters.dropped += len(due) - len(chosen)
         for message, _ in taken:
             started = time.perf_counter_ns()
-            if not self._encode(message) or message is not newest:
+            if not self._encode(message):
                 continue
-            if self._listeners():
+            if any(message is c for c in chosen) and self._listeners():
                 self._predict(message, started)
+                self.busy_ns = time.perf_counter_ns() - started
 
     def _encode(self, message) -> bool:
         try:
             image = image_to_rgb(message)
         except ValueError as error:
             self.counters.bad += 1
-            encoding = error.encoding if isinstance(error, UnsupportedEncoding) else ''
-            if encoding not in self.refused:
+            if not isinstance(error, UnsupportedEncoding):
                 self.get_logger().error(f'image passed over: {error}', throttle_duration_sec=5.0)
-            if encoding:
-                self.refused.add(encoding)
+            elif error.encoding not in self.refused:
+                self.refused.add(error.encoding)
+                self.get_logger().error(f'images passed over: {error}')
             return False
         reason = self.window.push(to_ns(message.header.stamp), image)
         self.counters.encoded += 1

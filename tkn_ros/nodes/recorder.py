@@ -51,7 +51,8 @@ class Recorder(Node):
     def destroy_node(self) -> None:
         """Finish the bag."""
         self.bag.__exit__(None, None, None)
-        self.get_logger().info(f'{self.count} messages in {self.bag.path}')
+        # the context is down by now, and the logger with it
+        print(f'recorder: {self.count} messages in {self.bag.path}')
         super().destroy_node()
 
 

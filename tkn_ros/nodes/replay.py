@@ -13,9 +13,7 @@ from tkn_ros.nodes.conversions import NS, rgb_to_image, to_time
 from tkn_ros.nodes.parameters import declare
 from tkn_ros.nodes.qos import image_qos
 from tkn_ros.nodes.run import run
-from tkn_ros.video.open import open_source
-from tkn_ros.video.source import Source
-from tkn_ros.video.synthetic import SyntheticSource
+from tkn_ros.video.open import open_video
 
 LATE = 0.5  # [s] behind its own time table, after which the node says so
 
@@ -123,11 +121,6 @@ class Replay(Node):
 
 class _Stopped(Exception):  # noqa: N818
     """The node was interrupted while it played."""
-
-
-def open_video(video: str, topic: str = '', fps: float = 0.0) -> Source:
-    """What `video` names, or the synthetic clip of the demo (10 s at 30 Hz, 320x240)."""
-    return open_source(video, topic or None, fps or None) if video else SyntheticSource()
 
 
 def main() -> int:

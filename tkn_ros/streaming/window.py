@@ -58,7 +58,8 @@ class SlidingWindow:
     def __init__(self, model: TKN, window: int = 0, period_ns: int = 0):
         self.model = model
         self.decoder = SharedDecoder(model.detector)
-        self.device = next(model.parameters()).device
+        weight = next(model.parameters())
+        self.device, self.dtype = weight.device, weight.dtype
         self.window = window or model.config.window
         if self.window < 1:
             raise ValueError(f'window is {window}, expected at least 1 frame')
@@ -75,7 +76,17 @@ class SlidingWindow:
         """Time between two samples of the window [ns]; 0 while it is not known yet."""
         if self.fixed_period_ns:
             return self.fixed_period_ns
+        return self._camera_ns
+
+    @property
+    def _camera_ns(self) -> int:
+        """The camera's own period [ns]; 0 while it is not known yet."""
         return int(np.median(self._intervals)) if self._intervals else 0
+
+    @property
+    def _max_gap_ns(self) -> float:
+        # the camera's own period counts too: it may be slower than the samples asked for
+        return MAX_GAP * max(self.period_ns, self._camera_ns)
 
     def clear(self) -> None:
         """Forget all frames (and the camera's rate, which may have changed with the source)."""
@@ -107,9 +118,7 @@ class SlidingWindow:
     def _discontinuity(self, interval: int) -> str:
         if interval < 0:
             return f'time went back by {-interval / 1e9:.3f} s'
-        # the camera's own intervals count too: it may be slower than the samples asked for
-        usual = max(self.period_ns, int(np.median(self._intervals)) if self._intervals else 0)
-        if usual and interval > MAX_GAP * usual:
+        if self._intervals and interval > self._max_gap_ns:
             return f'no frame came for {interval / 1e9:.3f} s'
         return ''
 
@@ -117,9 +126,13 @@ class SlidingWindow:
     def _encode(self, image: np.ndarray) -> tuple[Tensor, list[Tensor]]:
         config = self.model.config
         small = cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
-        frame = torch.from_numpy(small).to(self.device).permute(2, 0, 1)[None].float() / 255
+        frame = self._to_tensor(small)
         keypoints, features = self.model.detector.encode(frame)  # (1, K, 3)
         return keypoints[0], features
+
+    def _to_tensor(self, image: np.ndarray) -> Tensor:
+        """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
+        return torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].to(self.dtype) / 255
 
     def _trim(self) -> None:
         """Keep what the window can still need, and only the newest frame's picture and features."""
@@ -147,6 +160,8 @@ class SlidingWindow:
             near = before if moment - stamps[before] < stamps[after] - moment else after
             if abs(int(stamps[near]) - moment) * 2 <= period:
                 picked.append(self._ring[near].keypoints)
+            elif stamps[after] - stamps[before] > self._max_gap_ns:
+                return None  # only the first interval can be so long: no rate was known by then
             else:  # a lost frame
                 share = (moment - stamps[before]) / (stamps[after] - stamps[before])
                 picked.append(torch.lerp(self._ring[before].keypoints,
@@ -179,11 +194,10 @@ class SlidingWindow:
         the newest frame in its full detail at any size; the paper's own are enlarged.
         """
         background = prediction.background
-        keypoints = torch.from_numpy(prediction.predicted).to(self.device)  # (m, K, 3)
+        keypoints = torch.from_numpy(prediction.predicted).to(self.device, self.dtype)  # (m, K, 3)
         source = None
         if size and size != tuple(background.features[0].shape[-2:]):
-            image = torch.from_numpy(_resize(background.image, size)).to(self.device)
-            source = image.permute(2, 0, 1)[None].float() / 255  # (1, 3, H, W)
+            source = self._to_tensor(_resize(background.image, size))  # (1, 3, H, W)
         frames = self.decoder(keypoints, background.features, source)  # (m, 3, H, W)
         frames = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
         return frames.contiguous().cpu().numpy()

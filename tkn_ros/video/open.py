@@ -9,6 +9,7 @@ from .camera import CameraSource
 from .files import ImageFolder, VideoFile, image_files
 from .frame import VideoError
 from .source import Source
+from .synthetic import SyntheticSource
 
 _STORAGE_SUFFIXES = ('.mcap', '.db3')
 
@@ -62,3 +63,8 @@ def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
         f'{path}: neither images nor a rosbag in this folder; '
         + (f'pass one of those in it ({inside}, ...)' if inside else 'it is empty')
     )
+
+
+def open_video(video: str, topic: str = '', fps: float = 0.0) -> Source:
+    """`open_source` with empty values for "not given"; no video is the demo's synthetic clip."""
+    return open_source(video, topic or None, fps or None) if video else SyntheticSource()

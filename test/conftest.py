@@ -1,0 +1,16 @@
+"""What holds for all tests: ROS 2 on this machine's loopback, on a domain of this run's own."""
+
+import os
+
+import pytest
+
+# before anything imports rclpy; domains above 101 have ports that other programs are given
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _ros_log_dir(tmp_path_factory):
+    """Nodes write their log files here, not into the home folder."""
+    os.environ['ROS_LOG_DIR'] = str(tmp_path_factory.mktemp('ros_log'))
