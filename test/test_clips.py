@@ -35,7 +35,7 @@ def test_a_window_is_evenly_spaced_and_inside_of_its_clip(clip_length, length, r
         return
     steps = np.diff(picked)
     assert len(picked) == length and len(set(steps)) == 1 and 1 <= abs(steps[0]) <= rate
-    assert 0 <= picked.min() and picked.max() < clip_length
+    assert picked.min() >= 0 and picked.max() < clip_length
 
 
 def test_windows_come_in_both_directions_and_at_every_rate():
@@ -81,7 +81,7 @@ def test_the_same_seed_gives_the_same_examples():
         assert torch.equal(a, b)
     assert torch.equal(windows := one.windows(4, 6), same.windows(4, 6))
     assert not torch.equal(windows, other.windows(4, 6))
-    assert windows.dtype == torch.float32 and 0 <= windows.min() and windows.max() <= 1
+    assert windows.dtype == torch.float32 and windows.min() >= 0 and windows.max() <= 1
 
 
 def test_augmentation_is_the_same_for_all_frames_of_an_example():

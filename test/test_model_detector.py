@@ -142,13 +142,16 @@ def test_the_reconstruction_loss_is_the_mean_square():
 
 
 @settings(deadline=None, max_examples=60)
-@given(structure=st.sampled_from(STRUCTURES), kernels=st.sampled_from(KERNELS),
+@given(structure=st.sampled_from(STRUCTURES),
+       kernels=st.sampled_from((*KERNELS, (2, 3, 4, 5, 1, 2))),
+       strides=st.sampled_from(((1, 2, 1, 1, 2, 1), (2, 1, 1, 1, 1, 2), (1, 1, 3, 1, 1, 1))),
        k=st.integers(4, 64), cells_h=st.integers(6, 12), cells_w=st.integers(6, 12),
        b=st.integers(1, 3))
-def test_shapes_and_ranges_hold_for_every_variant(structure, kernels, k, cells_h, cells_w, b):
-    config = DetectorConfig(keypoints=k, kernels=kernels, structure=structure)
+def test_shapes_and_ranges_hold_for_every_variant(structure, kernels, strides, k, cells_h, cells_w,
+                                                  b):
+    config = DetectorConfig(keypoints=k, kernels=kernels, strides=strides, structure=structure)
     detector = build_detector(config)
-    frames = torch.rand(b, 3, 4 * cells_h, 4 * cells_w)
+    frames = torch.rand(b, 3, config.total_stride * cells_h, config.total_stride * cells_w)
     with torch.no_grad():
         keypoints, features = detector.encode(frames)
         drawn = detector.decode(keypoints, features)

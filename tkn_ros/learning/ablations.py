@@ -110,7 +110,7 @@ def run_ablations(clips: Sequence[np.ndarray], test_clips: Sequence[np.ndarray],
     rows = [r for r in ROWS if r.table in tables]
     for i, row in enumerate(rows, 1):
         tqdm.write(f'[{i}/{len(rows)}] table {row.table}, {row.name}', file=sys.stderr)
-        weights = out / f'detector {row.detector}.safetensors'
+        weights = out / f'detector-{row.detector.replace(", ", "-").replace(" ", "")}.safetensors'
         if row.detector not in results['detectors'] or not weights.is_file():
             torch.manual_seed(seed)
             detector = build_detector(DETECTORS[row.detector])

@@ -1,6 +1,8 @@
 """Training clips in memory, and the random pairs and windows that are drawn from them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -8,6 +10,31 @@ import torch
 from torch import Tensor
 
 MAX_RATE = 3  # fastest playback
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What may change an example, in the same way for all of its frames, so that time stays whole.
+
+    flip: mirrored left to right; reverse: played backwards; max_rate: played up to so many times
+    faster; crop: up to this share of each side is cut away (at random places) and the rest is
+    enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
+    40 %; colours: order of the channels. The first, third and fifth befall every second example.
+    """
+
+    flip: bool = True
+    reverse: bool = True
+    max_rate: int = MAX_RATE
+    crop: float = 0.0
+    brightness: float = 1.0
+    colours: bool = True
+
+    def __post_init__(self):
+        if self.max_rate < 1:
+            raise ValueError(f'max_rate is {self.max_rate}, expected at least 1')
+        if not 0 <= self.crop < 1 or not 0 <= self.brightness <= 2:
+            raise ValueError(f'crop is {self.crop} and brightness {self.brightness}, expected 0 up '
+                             'to 1 and 0 to 2')
 
 
 def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.ndarray:
@@ -23,65 +50,110 @@ def to_tensor(frames: np.ndarray) -> Tensor:
 class ClipSampler:
     """Random training examples from clips of (T, H, W, 3) uint8, each with augmentation.
 
-    Augmentation is the same for all frames of an example: mirror, reverse, playback rate 1 to 3,
-    contrast and brightness, order of the colours. Clips are drawn by `weights`.
+    Clips are drawn by `weights`. Example i of batch number `step` depends on (seed, step, i) and
+    on nothing else: a run that goes on at some step, or is spread over `count` processes of which
+    each makes its `rank`-th part of every batch, sees the same examples.
     """
 
     def __init__(self, clips: Sequence[np.ndarray], seed: int,
-                 weights: Sequence[float] | None = None):
+                 weights: Sequence[float] | None = None,
+                 augmentation: Augmentation | None = None, rank: int = 0, count: int = 1):
         self.clips = list(clips)
+        self.lengths = np.array([len(clip) for clip in clips])
+        self.seed, self.rank, self.count = seed, rank, count
+        self.step = 0  # number of the next batch
+        self.weights = np.ones(len(clips)) if weights is None else np.asarray(weights, float)
+        self.augmentation = augmentation or Augmentation()
         self.rng = np.random.default_rng(seed)
-        w = np.ones(len(clips)) if weights is None else np.asarray(weights, float)
-        self.p = w / w.sum()
+
+    def at(self, step: int) -> 'ClipSampler':
+        """A sampler of the same clips whose next batch is number `step`."""
+        other = copy(self)
+        other.step = step
+        return other
 
     def pairs(self, batch: int, max_gap: int) -> tuple[Tensor, Tensor]:
-        """Source and target up to `max_gap` frames apart, any playback rate: (B, 3, H, W) twice."""
+        """Source and target up to `max_gap` frames apart, any playback rate: (B, 3, H, W) twice.
+
+        max_gap 0: any two frames of a clip.
+        """
         out = []
-        for i in self.rng.choice(len(self.clips), batch, p=self.p):
-            clip = self.clips[i]
-            gap = int(self.rng.integers(1, max_gap + 1)) * int(self.rng.integers(1, MAX_RATE + 1))
-            gap = min(gap, len(clip) - 1)
-            start = int(self.rng.integers(0, len(clip) - gap))
+        for i in self._draw(batch, 1):
+            clip, rng = self.clips[i], self.rng
+            gap = len(clip) - 1
+            if max_gap:
+                rate = int(rng.integers(1, self.augmentation.max_rate + 1))
+                gap = min(int(rng.integers(1, max_gap + 1)) * rate, gap)
+            elif gap:
+                gap = int(rng.integers(1, gap + 1))
+            start = int(rng.integers(0, len(clip) - gap))
             pair = clip[[start, start + gap]]
-            out.append(self._augment(pair[::-1] if self.rng.random() < 0.5 else pair))
+            out.append(self._augment(pair[::-1] if rng.random() < 0.5 else pair))
         both = to_tensor(np.stack(out))  # (B, 2, 3, H, W)
         return both[:, 0], both[:, 1]
 
     def windows(self, batch: int, length: int) -> Tensor:
         """Runs of `length` frames: (B, length, 3, H, W). ValueError where no clip has so many."""
-        if max(map(len, self.clips)) < length:
+        return to_tensor(np.stack([self._augment(self.clips[i][picked])
+                                   for i, picked in self.runs(batch, length)]))
+
+    def runs(self, batch: int, length: int) -> Iterator[tuple[int, np.ndarray]]:
+        """As `windows`, but the number of the clip and those of its frames, nothing read."""
+        a = self.augmentation
+        for i in self._draw(batch, length):
+            yield i, draw_window(int(self.lengths[i]), length, self.rng, a.max_rate, a.reverse)
+
+    def _draw(self, batch: int, length: int) -> Iterator[int]:
+        """The clips of this process's examples of the next batch; `rng` is each example's own."""
+        usable = self.weights * (self.lengths >= length)
+        total = np.cumsum(usable)
+        if not total[-1] > 0:
             raise ValueError(f'no clip has {length} frames: give longer ones or a shorter window')
-        out = []
-        while len(out) < batch:
-            clip = self.clips[self.rng.choice(len(self.clips), p=self.p)]
-            picked = draw_window(len(clip), length, self.rng)
-            if picked is not None:
-                out.append(self._augment(clip[picked]))
-        return to_tensor(np.stack(out))
+        share = batch // self.count
+        if share * self.count != batch:
+            raise ValueError(f'the batch of {batch} cannot be shared by {self.count} processes; '
+                             'give a multiple')
+        for k in range(self.rank * share, (self.rank + 1) * share):
+            self.rng = np.random.default_rng([self.seed, self.step, k])
+            yield int(np.searchsorted(total, self.rng.random() * total[-1], side='right'))
+        self.step += 1
 
     def _augment(self, frames: np.ndarray) -> np.ndarray:
-        rng = self.rng
-        if rng.random() < 0.5:
+        rng, a = self.rng, self.augmentation
+        if a.flip and rng.random() < 0.5:
             frames = frames[:, :, ::-1]
-        if rng.random() < 0.5:
+        if a.crop:
+            frames = _crop(frames, a.crop, rng)
+        if a.colours and rng.random() < 0.5:
             frames = frames[..., rng.permutation(3)]
-        if rng.random() < 0.5:
-            gain, offset = rng.uniform(0.6, 1.4), rng.uniform(-40, 40)
+        if a.brightness and rng.random() < 0.5:
+            gain = rng.uniform(1 - 0.4 * a.brightness, 1 + 0.4 * a.brightness)
+            offset = rng.uniform(-40, 40) * a.brightness
             table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
             frames = table[frames]
         return np.ascontiguousarray(frames)
 
 
+def _crop(frames: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
+    """A random part of every frame with the frame's proportions, enlarged to its size."""
+    height, width = frames.shape[1:3]
+    share = 1 - rng.uniform(0, most)
+    h, w = max(1, round(height * share)), max(1, round(width * share))
+    y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    return np.stack([cv2.resize(np.ascontiguousarray(f[y:y + h, x:x + w]), (width, height),
+                                interpolation=cv2.INTER_LINEAR) for f in frames])
+
+
 def draw_window(clip_length: int, length: int, rng: np.random.Generator,
-                max_rate: int = MAX_RATE) -> np.ndarray | None:
+                max_rate: int = MAX_RATE, reverse: bool = True) -> np.ndarray | None:
     """Frame numbers of a random run of `length` frames: any playback rate, either direction.
 
     None where the clip is too short.
     """
-    fastest = min(max_rate, (clip_length - 1) // (length - 1))
+    fastest = min(max_rate, (clip_length - 1) // max(length - 1, 1))
     if fastest < 1:
         return None
     rate = int(rng.integers(1, fastest + 1))
     start = int(rng.integers(0, clip_length - (length - 1) * rate))
     picked = start + rate * np.arange(length)
-    return picked[::-1].copy() if rng.random() < 0.5 else picked
+    return picked[::-1].copy() if reverse and rng.random() < 0.5 else picked

@@ -19,6 +19,8 @@ from tkn_ros.model.tkn import TKN
 
 PSNR_CAP = 60.0  # [dB] that equal frames count as: below what 8 bits can tell apart
 
+NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
+
 
 class EvaluationError(ValueError):
     """The clips cannot be evaluated; the message names the reason and the mend."""
@@ -57,6 +59,30 @@ def evaluate_reconstruction(detector: KeypointDetector, runs: Sequence[np.ndarra
 def evaluate_repeating(runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
     """{'ssim', 'psnr'} of the newest observed frame in place of every future one."""
     return _mean_figures(runs, window, lambda observed, m: observed[-1:].expand(m, -1, -1, -1))
+
+
+@torch.inference_mode()
+def evaluate_clip(model: TKN, clip: np.ndarray, horizon: int = 10, most: int = 20) -> np.ndarray:
+    """Figures of one clip for each future step: (horizon, 4) in the order of `NAMES`.
+
+    clip: (T, H, W, 3) uint8, H and W the model's. `most` windows at most, evenly spread, each
+    with its whole future; EvaluationError where the clip is too short for one.
+    """
+    n = model.config.window
+    room = len(clip) - n - horizon
+    if room < 0:
+        raise EvaluationError(f'the clip has {len(clip)} frames, expected at least {n + horizon} '
+                              f'(window {n} + horizon {horizon}); give a longer one')
+    figures = []
+    for start in np.unique(np.linspace(0, room, most).astype(int)):
+        window = to_tensor(clip[start:start + n]).to(next(model.parameters()).device)[None]
+        frames, _ = model(window, horizon)  # (1, m, 3, H, W)
+        drawn = frames[0].clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
+        last = clip[start + n - 1] / 255.0
+        future = clip[start + n:start + n + horizon] / 255.0
+        figures.append([[min(psnr(p, t), PSNR_CAP), ssim(p, t), min(psnr(last, t), PSNR_CAP),
+                         ssim(last, t)] for p, t in zip(drawn, future)])
+    return np.mean(figures, 0)  # over windows
 
 
 @torch.inference_mode()
