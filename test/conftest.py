@@ -14,3 +14,23 @@ os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
 def _ros_log_dir(tmp_path_factory):
     """Nodes write their log files here, not into the home folder."""
     os.environ['ROS_LOG_DIR'] = str(tmp_path_factory.mktemp('ros_log'))
+
+
+@pytest.fixture(scope='session')
+def tiny_weights(tmp_path_factory):
+    """A checkpoint that any machine runs at any rate: its prediction is that nothing moves."""
+    from small_models import repeat_last_model
+
+    from tkn_ros.learning.checkpoints import save_checkpoint
+    path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
+    save_checkpoint(path, repeat_last_model())
+    return path
+
+
+@pytest.fixture(scope='session')
+def station():
+    """The node of the tests' own, one for all of them."""
+    from ros_rig import Station
+    station = Station()
+    yield station
+    station.close()

@@ -70,12 +70,9 @@ def joint_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch: int 
     """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
 
     The detector's keypoints on the true future are L_pred's target, not its pupil. Needs clips of
-    at least window + max_ahead frames.
+    at least window + max_ahead frames; ValueError at the first step where there is none.
     """
     n = model.config.window
-    if not any(len(clip) >= n + max_ahead for clip in clips):
-        raise TrainingError(f'no clip has {n + max_ahead} frames (window {n} + {max_ahead} ahead):'
-                            ' give longer ones or look less far ahead')
     sampler = _sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)

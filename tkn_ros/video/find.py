@@ -127,3 +127,8 @@ def _synthetic(clips: int, seed: int) -> Recording:
     return Recording(f'{clips} synthetic clips', lambda: SyntheticClips(clips, seed),
                      {'synthetic': [clips, seed, n, SYNTHETIC_SIDE]},
                      tuple((i * n, (i + 1) * n) for i in range(clips)))
+
+
+def knows_split(spec: str | Path, topic: str | None = None) -> bool:
+    """Whether the data of a path tells what is for training and what for testing."""
+    return any(recording.split for recording in find_recordings(spec, topic))

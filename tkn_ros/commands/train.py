@@ -1,0 +1,161 @@
+"""`tkn train`: learn from any recordings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tkn_ros.commands.options import add_data, add_device, positive
+
+if TYPE_CHECKING:
+    from tkn_ros.learning.processes import Processes
+    from tkn_ros.learning.settings import Settings
+    from tkn_ros.learning.train_run import Order
+
+DESCRIPTION = (
+    'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
+    'predictor on its keypoints. Stopped by Ctrl-C, it goes on with --resume. Weights, state, log '
+    'and pictures are written into --out. See docs/training.md.')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All of them; nothing is imported for it."""
+    parser.description = DESCRIPTION
+    add_data(parser, required=False)
+    parser.add_argument('--out', required=True, metavar='DIR', help='folder of this run')
+    parser.add_argument('--config', metavar='NAME', help=(
+        'a TOML file or a preset: camera (default), adapt (default with --init), kth, human36m'))
+    parser.add_argument('--init', metavar='WEIGHTS', help=(
+        'start from these weights: a .safetensors file, or "default" for the bundled ones'))
+    parser.add_argument('--joint', action='store_true',
+                        help='end to end from the start instead of in two steps')
+    parser.add_argument('--steps', type=positive, help='of each stage')
+    parser.add_argument('--minutes', type=float, default=0.0,
+                        help='stop after so long, reading the data included')
+    parser.add_argument('--batch', type=positive, help='examples of a step, over all processes')
+    parser.add_argument('--seed', type=int)
+    parser.add_argument('--size', type=positive, metavar='PIXELS',
+                        help='side of the square frames that the network works on')
+    parser.add_argument('--window', type=positive, help='frames observed')
+    parser.add_argument('--horizon', type=positive,
+                        help='frames predicted in joint training and when the result is evaluated')
+    parser.add_argument('--test', nargs='+', default=[], metavar='PATH', help=(
+        'evaluate on these afterwards (default: the test split, where the data has one)'))
+    parser.add_argument('--resume', action='store_true',
+                        help='go on with the run in --out; its own settings and data hold')
+    parser.add_argument('--save-every', type=float, default=60.0, metavar='SECONDS',
+                        help='default: %(default)s')
+    parser.add_argument('--picture-every', type=float, default=120.0, metavar='SECONDS',
+                        help='default: %(default)s')
+    parser.add_argument('--no-tensorboard', action='store_true')
+    add_device(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train; then evaluate, where there is something to test on."""
+    from tkn_ros.learning.processes import joined
+    from tkn_ros.streaming.devices import choose_device
+    device = choose_device(options.device)
+    if device == 'cuda':
+        device = f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
+    with joined(device) as processes:
+        try:
+            _run(options, device, processes)
+        except (ValueError, OSError, RuntimeError):
+            if processes.first:
+                raise
+            sys.exit(1)  # the first process tells what is wrong
+
+
+def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
+    from tkn_ros.learning.run_folder import RunFolder
+    from tkn_ros.learning.train_run import Means, Order, difference, train
+    from tkn_ros.video.cache import default_folder
+    folder = RunFolder(options.out)
+    if folder.exists and not options.resume:
+        raise ValueError(f'{options.out} holds a training run already; go on with --resume or give '
+                         'another --out')
+    order = _order(options) if options.data else None
+    if options.resume and folder.exists:
+        found = {k: v for k, v in folder.read().items() if k != 'clips'}
+        problem = order and difference(order.table(), found)
+        if problem:
+            raise ValueError(f'{options.out} is a run of other settings: {problem}; leave them out '
+                             'with --resume, or give another --out')
+        order = Order.of(found)
+    if order is None:
+        raise ValueError(f'{options.out} holds no training run; give --data to begin one'
+                         if options.resume else 'what to learn from? give --data PATH')
+    processes.wait()  # all have looked before the first one writes
+    cache = Path(options.cache) if options.cache else default_folder()
+    means = Means(cache, device, options.minutes, options.save_every, options.picture_every,
+                  not options.no_tensorboard)
+    model = train(order, options.out, means, processes, options.resume)
+    if processes.first:
+        print(f'weights: {folder.model}', flush=True)
+        _evaluate(options, order, means, model)
+
+
+def _order(options: argparse.Namespace) -> Order:
+    from tkn_ros.learning.train_run import Order
+    settings = _settings(options)
+    init = options.init or ''
+    if init and init != 'default':
+        init = str(Path(init).resolve())
+    return Order(settings, tuple(options.data), options.part, options.topic, init)
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from tkn_ros.learning.checkpoints import load_checkpoint
+    from tkn_ros.learning.settings import STAGES, load_settings
+    settings, says_model = load_settings(options.config or ('adapt' if options.init else 'camera'))
+    if options.init and not says_model:
+        path = '' if options.init == 'default' else options.init
+        settings = replace(settings, model=load_checkpoint(path).config)
+    if options.joint:
+        settings = replace(settings, stages=('joint',))
+    if options.seed is not None:
+        settings = replace(settings, seed=options.seed)
+    if options.horizon:
+        settings = replace(settings, horizon=options.horizon, ahead=options.horizon)
+    for name in STAGES:
+        stage = getattr(settings, name)
+        if options.steps:
+            stage = replace(stage, steps=options.steps, epochs=0)
+        if options.batch:
+            stage = replace(stage, batch=options.batch)
+        settings = replace(settings, **{name: stage})
+    model = settings.model
+    if options.size:
+        stride = model.detector.total_stride
+        if options.size % stride:
+            raise ValueError(f'--size is {options.size}, expected a multiple of {stride}')
+        model = replace(model, height=options.size, width=options.size)
+    if options.window:
+        if model.predictor.kind == 'mlp':
+            model = replace(model, window=options.window,
+                            predictor=replace(model.predictor, window=options.window))
+        model = replace(model, window=options.window)
+    return replace(settings, model=model)
+
+
+def _evaluate(options: argparse.Namespace, order: Order, means, model) -> None:
+    from tkn_ros.learning.comparison import compare, format_comparison
+    from tkn_ros.learning.data import load_clips, long_enough
+    from tkn_ros.learning.kth_tables import format_kth
+    from tkn_ros.video.find import knows_split
+    from tkn_ros.video.recording import TEST
+    paths = options.test or [p for p in order.data if knows_split(p, order.topic)]
+    if not paths:
+        return
+    config, horizon = model.config, order.settings.horizon
+    clips = load_clips(paths, config.height, config.width, means.cache, TEST, topic=order.topic)
+    clips = long_enough(clips, config.window + horizon,
+                        f'window {config.window} + horizon {horizon}')
+    results = compare(model, clips, horizon)
+    print(format_comparison(results))
+    print(format_kth(results, model), end='')

@@ -1,0 +1,46 @@
+"""Pictures of how training goes: the same frames at every stage, so that they can be compared."""
+
+import numpy as np
+import torch
+
+from tkn_ros.learning.clips import to_tensor
+from tkn_ros.model.tkn import TKN
+from tkn_ros.video.drawing import rows, strip
+
+CELL = 96  # [pixel]
+COLUMNS = 8
+
+
+def liveliest_run(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
+    """The `length` frames of a clip between whose first and last most changes: (length, ..)."""
+    starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
+    change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]
+    start = starts[int(np.argmax(change))]
+    return clip[start:start + length]
+
+
+@torch.inference_mode()
+def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
+    """What came, what is redrawn from its own keypoints, and what is predicted: (h, w, 3) uint8.
+
+    run: window + m frames of the model's size, (n + m, H, W, 3) uint8; the background is that of
+    frame n. The model is left in the mode that it was in.
+    """
+    n, was_training = model.config.window, model.training
+    model.eval()
+    frames = to_tensor(run).to(next(model.parameters()).device)  # (n + m, 3, H, W)
+    keypoints, features = model.detector.encode(frames)
+    background = [h[n - 1:n] for h in features]
+    redrawn = model.render(keypoints[None, n:], background)[0]
+    predicted = model.predict_keypoints(keypoints[None, :n], len(run) - n)
+    drawn = model.render(predicted, background)[0]
+    model.train(was_training)
+    return rows([(strip(list(f), CELL, CELL, COLUMNS), text) for f, text in (
+        (run[:n], 'observed, the newest on the right'), (run[n:], 'what came'),
+        (to_images(redrawn), 'redrawn from its own keypoints'),
+        (to_images(drawn), 'predicted'))])
+
+
+def to_images(frames: torch.Tensor) -> np.ndarray:
+    """(m, 3, H, W) in [0, 1] -> (m, H, W, 3) uint8."""
+    return (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
