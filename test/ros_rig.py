@@ -120,12 +120,12 @@ class Station:
         while (rest := end - time.monotonic()) > 0:
             self.executor.spin_once(timeout_sec=rest)
 
-    def wait(self, condition, what: str, seconds: float = PATIENCE):
-        """Receive until `condition()` is true. Returns its value."""
+    def wait(self, condition, what: str, seconds: float = PATIENCE, log=str):
+        """Receive until `condition()` is true. Returns its value. `log()` is told with a failure."""
         end = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > end:
-                pytest.fail(f'waited {seconds:.0f} s for {what}')
+                pytest.fail(f'waited {seconds:.0f} s for {what}\n{log()}')
             self.executor.spin_once(timeout_sec=0.02)
         return value
 
@@ -224,7 +224,7 @@ class PredictorRig(Process):
             self.camera.close()
         self.camera = Camera(self.station, self.topic, reliable, self.type)
         self.station.wait(lambda: not self.alive() or self.camera.matched(),
-                          'the predictor to subscribe')
+                          'the predictor to subscribe', log=self.log)
         assert self.alive(), self.log()
         return self.camera
 

@@ -1,7 +1,8 @@
 """The command `tkn`; also `python -m tkn_ros.cli`.
 
-Each subcommand is one function that adds its arguments and names the function that runs it. torch
-is imported only there, so that `tkn --help` answers at once.
+Each subcommand is one function that adds its arguments and names the function that runs it (the
+larger ones are modules of `commands/`). torch is imported only there, so that `tkn --help` answers
+at once.
 """
 
 import argparse
@@ -9,12 +10,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from tkn_ros.commands import evaluate, predict, train
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error in one line, 130 if stopped."""
     parser = argparse.ArgumentParser(prog='tkn', description=(
         'Transformer-based keypoint prediction: the next seconds of a video.'))
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
+    for name, module, summary in (
+            ('train', train, 'learn from any recordings'),
+            ('evaluate', evaluate, 'PSNR and SSIM of predictions beside trivial ones'),
+            ('predict', predict, "a video's frames as they had been predicted")):
+        parser_of_it = commands.add_parser(name, help=summary)
+        module.add_arguments(parser_of_it)
+        parser_of_it.set_defaults(run=module.run)
     _add_tables(commands)
     options = parser.parse_args(arguments)
     try:

@@ -44,6 +44,8 @@ def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.nda
 
 def to_tensor(frames: np.ndarray) -> Tensor:
     """(.., H, W, 3) uint8 -> (.., 3, H, W) float32 in [0, 1]."""
+    if not frames.flags.writeable:  # mapped from a file: torch shares memory only if it may write
+        frames = frames.copy()
     return torch.from_numpy(frames).movedim(-1, -3).float() / 255
 
 

@@ -93,7 +93,8 @@ class Stage:
             yield value
 
     def _learn(self, net: nn.Module, batch: Any) -> float:
-        torch.manual_seed(self.seed + self.step)  # of dropout
+        p = self.processes
+        torch.manual_seed((self.seed << 32) + self.step * p.count + p.rank)  # of dropout
         plan = self.plan
         warmup = max(1, min(plan.warmup, plan.steps // 10))
         rate = min((self.step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * self.progress))

@@ -11,6 +11,7 @@ The weights are copies: later training of the model does not change a stage.
 import copy
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkn_ros.model.compose import apply_change
@@ -25,86 +26,136 @@ class Encode(nn.Module):
 
     def __init__(self, detector: KeypointDetector):
         super().__init__()
-        self.detector = copy.deepcopy(detector).requires_grad_(False)
+        self.detector = frozen(detector)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
-        keypoints, features = self.detector.encode(to_float(frames, self.detector))
-        return keypoints, *features[1:]
+        detector = self.detector
+        frames = to_float(frames, dtype_of(detector.encoder))
+        if not detector.skips:
+            keypoints, features = detector.encode(frames)
+            return keypoints, *features[1:]
+        features = [frames]
+        for layer in detector.encoder:
+            features.append(layer(features[-1]))
+        # in half precision a coordinate would be off by a pixel's fraction at every frame
+        return detector.coordinates(features[-1].to(dtype_of(detector.coordinates))), *features[1:]
 
 
 class Predict(nn.Module):
-    """One pass of the predictor: (B, n, K, 3) -> (B, n, K, 3), without the residual.
+    """One pass of the predictor: (B, n, K, 3) -> (B, n, K, 3), less the newest keypoints if it is
+    residual.
 
-    The residual is added in full precision by the caller: in bfloat16 the newest keypoints
-    would lose more than most of them move.
+    The caller adds those in full precision: in bfloat16 they would lose more than most of them
+    move.
     """
 
     def __init__(self, model: TKN):
         super().__init__()
-        self.predictor = copy.deepcopy(model.predictor).requires_grad_(False)
+        self.predictor = frozen(model.predictor)
 
     def forward(self, keypoints: Tensor) -> Tensor:
-        predicted = self.predictor(keypoints)
-        return predicted - keypoints[:, -1:] if self.predictor.config.residual else predicted
+        observed = keypoints.to(dtype_of(self))
+        predicted = self.predictor(observed)
+        if self.predictor.config.residual:
+            predicted = predicted - observed[:, -1:]
+        return predicted.to(keypoints.dtype)
 
 
 class Draw(nn.Module):
     """Keypoints (B, m, K, 3), those of the newest frame (B, K, 3), that frame, its h_1 .. h_n.
 
-    The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). `changes` gives the
-    decoder's output instead, to be composed at another size. shuffle: transposed convolutions as
-    convolutions and pixel shuffles.
+    The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
+    size than the network's: see `KeypointDetector.decode`. shuffle and channel_norm: the rewrites
+    of `SharedLayer`.
     """
 
-    def __init__(self, detector: KeypointDetector, shuffle: bool = True):
+    def __init__(self, detector: KeypointDetector, shuffle: bool = True,
+                 channel_norm: bool = False):
         super().__init__()
-        detector = copy.deepcopy(detector).requires_grad_(False)
+        detector = frozen(detector)
         self.config, self.align = detector.config, detector.align
-        self.layers = nn.ModuleList(SharedLayer(layer, shuffle) for layer in detector.decoder)
+        self.layers = nn.ModuleList(SharedLayer(layer, shuffle, channel_norm)
+                                    for layer in detector.decoder)
 
-    def changes(self, keypoints: Tensor, own: Tensor, *features: Tensor) -> Tensor:
-        """(B, m, C_out, H, W), of which a "frame" detector's is the picture itself."""
+    def decode(self, keypoints: Tensor, own: Tensor, features: list[Tensor]) -> Tensor:
+        """The decoder's output d_n, or by how much it differs from that for the frame's own
+        keypoints: (B, m, C_out, H, W)."""
         moves = self.config.output == 'change'
-        if moves:  # the newest frame's own keypoints are drawn along, to be compared with
+        if moves:  # drawn along with the others
             keypoints = torch.cat([own[:, None], keypoints], 1)  # (B, 1 + m, K, 3)
         b, m = keypoints.shape[:2]
         height, width = features[-1].shape[-2:]
         maps = keypoints_to_maps(keypoints.flatten(0, 1), height, width, self.config.sigma)
-        d = self.align(maps).unflatten(0, (b, m))  # (B, m, C, h, w)
+        d = self.align(maps.to(dtype_of(self))).unflatten(0, (b, m))  # (B, m, C, h, w)
         for layer, h in zip(self.layers, reversed(features)):
-            d = layer(d, layer.shared(h))  # Eq 14
+            d = layer(d, h.to(d.dtype))  # Eq 14
         return d[:, 1:] - d[:, :1] if moves else d
 
-    def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
-        d = self.changes(keypoints, own, *features)
+    def compose(self, d: Tensor, source: Tensor) -> Tensor:
+        """d_n (B, m, C_out, h, w) and (B, 3, H, W) in [0, 1] -> frames (B, m, 3, H, W)."""
+        b, m = d.shape[:2]
+        d = d.flatten(0, 1)
         if self.config.output == 'change':
-            b, m = d.shape[:2]
-            source = to_float(frame, d)[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1)
-            d = apply_change(d.flatten(0, 1), source).unflatten(0, (b, m))
-        return to_bytes(d)
+            d = apply_change(d, source[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1))
+        elif d.shape[-2:] != source.shape[-2:]:
+            d = F.interpolate(d, source.shape[-2:], mode='bilinear', align_corners=False)
+        return d.unflatten(0, (b, m))
+
+    def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
+        d = self.decode(keypoints, own, list(features)).to(keypoints.dtype)
+        return to_bytes(self.compose(d, to_float(frame, keypoints.dtype)))
 
 
 class PlainDraw(nn.Module):
-    """As `Draw`, for networks that it does not know: other structures, TKN-Sequential."""
+    """As `Draw`, for networks that it does not know: other structures, TKN-Sequential.
+
+    At another size than the network's the picture is resized.
+    """
 
     def __init__(self, model: TKN):
         super().__init__()
-        self.model = copy.deepcopy(model).requires_grad_(False)
+        self.model = frozen(model)
 
     def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
-        return to_bytes(self.model.render(keypoints, [to_float(frame, keypoints), *features]))
+        source = to_float(frame, keypoints.dtype)
+        size = [side * self.model.config.detector.total_stride for side in features[-1].shape[-2:]]
+        small = F.interpolate(source, size, mode='bilinear', antialias=False)
+        frames = self.model.render(keypoints, [small, *features])  # (B, m, 3, h, w)
+        if frames.shape[-2:] != source.shape[-2:]:
+            frames = F.interpolate(frames.flatten(0, 1), source.shape[-2:], mode='bilinear',
+                                   align_corners=False).unflatten(0, frames.shape[:2])
+        return to_bytes(frames)
 
 
-def draw_stage(model: TKN, shuffle: bool = True) -> nn.Module:
+def draw_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
     """The fast `Draw` where the network allows it, otherwise the network's own way."""
     if model.detector.skips and not isinstance(model, TKNSequential):
-        return Draw(model.detector, shuffle)
+        return Draw(model.detector, shuffle, channel_norm)
     return PlainDraw(model)
 
 
-def to_float(frames: Tensor, like: Tensor | nn.Module) -> Tensor:
-    """(B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1] of the type of `like`."""
-    dtype = like.dtype if isinstance(like, Tensor) else next(like.parameters()).dtype
+def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Casts what may be: the coordinates, and networks that `Draw` does not know, stay as they are.
+    """
+    if isinstance(stage, Encode) and stage.detector.skips:
+        stage.detector.encoder.to(dtype)
+    elif isinstance(stage, (Predict, Draw)):
+        stage.to(dtype)
+    return stage
+
+
+def frozen(module: nn.Module) -> nn.Module:
+    """A copy that needs no gradients, in evaluation mode."""
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def dtype_of(module: nn.Module) -> torch.dtype:
+    """The type of the module's weights."""
+    return next(module.parameters()).dtype
+
+
+def to_float(frames: Tensor, dtype: torch.dtype) -> Tensor:
+    """(B, H, W, 3) uint8 -> (B, 3, H, W) in [0, 1]."""
     return frames.permute(0, 3, 1, 2).to(dtype) / 255
 
 

@@ -1,0 +1,264 @@
+"""A training run: interrupted and gone on, stopped by what can go wrong, and never half saved."""
+
+import csv
+import os
+import resource
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import small_model
+from train_help import SETTINGS, TOML, run, steps, write_clips
+
+from tkn_ros.cli import main
+from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
+from tkn_ros.learning.interrupt import Interrupt
+from tkn_ros.learning.run_folder import RunFolder, SavingError
+from tkn_ros.learning.stage import Plan, Stage, TrainingError
+from tkn_ros.learning.training import detector_stage
+
+CLIPS = [np.random.default_rng(i).integers(0, 256, (12, 32, 32, 3), np.uint8) for i in range(2)]
+
+
+def log_of(folder: Path) -> list[dict]:
+    with open(folder / 'log.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def ask_to_stop_after(seconds: float) -> None:
+    """Ctrl-C, so many seconds from now."""
+    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(tmp_path):
+    settings = steps(SETTINGS, 60)
+    whole = run(tmp_path, settings, 'whole').state_dict()
+    interrupted, seconds = 0, 0.4
+    while True:
+        ask_to_stop_after(seconds)
+        try:
+            parts = run(tmp_path, settings, 'parts', resume=interrupted > 0).state_dict()
+            break
+        except KeyboardInterrupt:
+            interrupted += 1
+            seconds *= 1.3
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    assert interrupted >= 1
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    saved = load_checkpoint(tmp_path / 'parts/model.safetensors').state_dict()
+    assert all(torch.equal(whole[name], saved[name]) for name in whole)
+    losses = [[(r['stage'], r['step'], r['loss']) for r in log_of(tmp_path / name)]
+              for name in ('whole', 'parts')]
+    assert losses[0] == losses[1] and len(losses[0]) == 180
+
+
+def test_every_step_can_be_gone_on_from():
+    """A stage restored from its state does the same steps, dropout and averages included."""
+    def stage(seed):
+        torch.manual_seed(seed)
+        detector = small_model(seed).detector
+        return detector_stage(detector, CLIPS, Plan(6, 1e-2, ema=0.5), batch=2, max_gap=3)
+
+    whole = stage(0)
+    states, losses = [], []
+    for loss in whole:
+        losses.append(loss)
+        states.append(torch.load(_saved(whole.state()), weights_only=True))
+    for done in (0, 2, 4):
+        other = stage(1)
+        other.restore(states[done])
+        assert list(other) == losses[done + 1:]
+        for name, weight in other.averaged().items():
+            assert torch.equal(weight, whole.averaged()[name])
+
+
+def _saved(state):
+    import io
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return file
+
+
+def test_the_average_of_the_weights_is_what_is_saved(tmp_path):
+    model = run(tmp_path, replace(SETTINGS, stages=('detector',)))
+    saved = load_checkpoint(tmp_path / 'run/model.safetensors')
+    state = torch.load(tmp_path / 'run/state.pt', weights_only=True)
+    name = 'detector.encoder.0.conv.weight'
+    assert torch.equal(saved.state_dict()[name], model.state_dict()[name])
+    assert not torch.equal(saved.state_dict()[name], state['model'][name])
+
+
+def test_ctrl_c_once_asks_and_twice_stops():
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt(tell=False) as interrupt:
+        assert not interrupt.asked
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_twice_leaves_the_last_checkpoint_intact(tmp_path):
+    data = write_clips(tmp_path / 'clips')
+    (tmp_path / 'tiny.toml').write_text(TOML)
+    command = [sys.executable, '-m', 'tkn_ros.cli', 'train', '--data', *data, '--out',
+               str(tmp_path / 'run'), '--config', str(tmp_path / 'tiny.toml'), '--cache',
+               str(tmp_path / 'cache'), '--steps', '100000', '--save-every', '0',
+               '--no-tensorboard']
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / 'run/model.safetensors').exists():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and 'Traceback' not in said
+    load_checkpoint(tmp_path / 'run/model.safetensors')
+    assert RunFolder(tmp_path / 'run').read_state()['stage'] == 0
+    assert not [p for p in (tmp_path / 'run').iterdir() if p.name.startswith('.')]
+
+
+def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
+    detector = replace(SETTINGS.detector, lr=1e12, steps=200)
+    with pytest.raises(TrainingError, match='is (nan|inf) at step .*lower the learning rate.*; the '
+                                            'checkpoint of detector step .* is in') as error:
+        run(tmp_path, replace(SETTINGS, detector=detector, ema=0.0, warmup=100), save_every=0)
+    assert '\n' not in str(error.value)
+    weights = load_checkpoint(tmp_path / 'run/model.safetensors').state_dict()
+    assert all(torch.isfinite(w).all() for w in weights.values())
+
+
+def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
+    layer = torch.nn.Linear(1, 1)
+    before = layer.weight.detach().clone()
+    stage = Stage('tiny', layer, lambda step: torch.zeros(1, 1),
+                  lambda net, x: (net(x) - net(x)).abs().sqrt().sum(), Plan(3, 1e-2))
+    with pytest.raises(TrainingError, match='norm of the gradient is nan at step 0'):
+        list(stage)
+    assert torch.equal(layer.weight, before)
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
+    model = small_model()
+    stage = detector_stage(model.detector, CLIPS, Plan(2, 1e-3), batch=2, max_gap=3)
+    folder = RunFolder(tmp_path / 'run')
+    folder.begin({})
+    state = {'model': model.state_dict(), 'stage': 0, 'spent': 0.0, 'finished': False}
+    list(stage)
+    folder.save(model, stage, state, 'test')
+    before = {p.name: p.read_bytes() for p in (tmp_path / 'run').iterdir()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
+    try:
+        with pytest.raises(SavingError, match='saving failed .* the checkpoint of detector step 2 '
+                                              'is in .*, intact. Make room'):
+            folder.save(model, stage, state, 'test')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {p.name: p.read_bytes() for p in (tmp_path / 'run').iterdir()} == before
+    load_checkpoint(tmp_path / 'run/model.safetensors')
+
+
+def test_two_processes_learn_as_one(tmp_path):
+    """By torchrun over gloo: the losses of the same global batches."""
+    data = write_clips(tmp_path / 'clips')
+    (tmp_path / 'tiny.toml').write_text(TOML)
+    arguments = ['train', '--data', *data, '--config', str(tmp_path / 'tiny.toml'), '--cache',
+                 str(tmp_path / 'cache'), '--no-tensorboard']
+    assert main([*arguments, '--out', str(tmp_path / 'one')]) == 0
+    done = subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node=2', '--master-port=0',
+         '-m', 'tkn_ros.cli', *arguments, '--out', str(tmp_path / 'two')],
+        capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+    assert done.returncode == 0, done.stderr
+    one, two = log_of(tmp_path / 'one'), log_of(tmp_path / 'two')
+    assert [(r['stage'], r['step']) for r in one] == [(r['stage'], r['step']) for r in two]
+    assert len(one) == 10
+    for a, b in zip(one, two):
+        assert float(a['loss']) == pytest.approx(float(b['loss']), abs=1e-5)
+
+
+def test_adaptation_begins_with_the_weights_given(tmp_path):
+    start = small_model(5)
+    save_checkpoint(tmp_path / 'start.safetensors', start)
+    tiny = replace(SETTINGS.detector, steps=1, lr=1e-12)
+    settings = replace(SETTINGS, stages=('detector',), detector=tiny, ema=0.0)
+    after = run(tmp_path, settings, init=str(tmp_path / 'start.safetensors')).state_dict()
+    for name, weight in start.state_dict().items():
+        assert torch.allclose(after[name], weight, atol=1e-6)
+
+
+def test_the_minutes_are_kept(tmp_path):
+    data = write_clips(tmp_path / 'clips')
+    (tmp_path / 'tiny.toml').write_text(TOML)
+    assert main(['train', '--data', *data, '--out', str(tmp_path / 'run'), '--config',
+                 str(tmp_path / 'tiny.toml'), '--cache', str(tmp_path / 'cache'), '--steps',
+                 '1000000', '--minutes', '0.04', '--no-tensorboard', '--joint']) == 0
+    rows = log_of(tmp_path / 'run')
+    assert float(rows[-1]['seconds']) < 3
+    assert float(rows[-1]['lr']) < 0.1 * max(float(r['lr']) for r in rows)  # the cosine's end
+
+
+@pytest.mark.parametrize('arguments, said', [
+    (['--out', 'run'], 'holds a training run already; go on with --resume'),
+    (['--out', 'run', '--resume', '--seed', '8'],
+     'is a run of other settings: settings.seed is 8, there it was 3'),
+    (['--out', 'other', '--config', 'camera', '--init', 'start.safetensors'],
+     'another variant: detector.channels'),
+    (['--out', 'other', '--config', 'none.toml'], 'give a TOML file or one of the presets camera'),
+    (['--out', 'other', '--size', '33'], '--size is 33, expected a multiple of 4'),
+    (['--out', 'other', '--window', '13'], 'clip0.npy (24 frames)'),
+    (['--out', 'other', '--part', '0:0.1'], 'at least 8 frames are needed (twice the window of 4)'),
+    (['--out', 'other', '--device', 'cuda'], 'device "cuda": '),
+])
+def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
+    if 'cuda' in arguments and torch.cuda.is_available():
+        pytest.skip('there is a GPU')
+    monkeypatch.chdir(tmp_path)
+    write_clips(tmp_path / 'clips')
+    Path('tiny.toml').write_text(TOML)
+    save_checkpoint('start.safetensors', small_model())
+    usual = ['train', '--data', 'clips', '--cache', 'cache', '--no-tensorboard', '--config',
+             'tiny.toml', '--steps', '1']
+    if 'run' in arguments:
+        assert main([*usual, '--out', 'run']) == 0
+    capsys.readouterr()
+    assert main([*usual, *arguments]) == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith('tkn: ') and said in message
+
+
+def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_clips(tmp_path / 'clips')
+    Path('tiny.toml').write_text(TOML)
+    usual = ['train', '--data', 'clips', '--cache', 'cache', '--no-tensorboard', '--config',
+             'tiny.toml', '--steps', '1', '--out', 'run']
+    assert main(usual) == 0
+    before = Path('run/model.safetensors').read_bytes()
+    assert main([*usual, '--resume']) == 0
+    assert main(['train', '--resume', '--out', 'run', '--cache', 'cache', '--no-tensorboard']) == 0
+    assert 'this run is finished' in capsys.readouterr().err
+    assert Path('run/model.safetensors').read_bytes() == before
+    assert sorted(p.name for p in Path('run/pictures').iterdir()) == [
+        'detector_000001.png', 'joint_000001.png', 'predictor_000001.png']
+
+
+def test_tensorboard_logs(tmp_path):
+    reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
+    from tkn_ros.learning.train_run import Means, Order, train
+    data = write_clips(tmp_path / 'clips')
+    settings = steps(SETTINGS, 10)
+    train(Order(settings, tuple(data)), tmp_path / 'run', Means(tmp_path / 'cache'))
+    events = reading.EventAccumulator(str(tmp_path / 'run/tensorboard'))
+    events.Reload()
+    assert {'loss/detector', 'loss/predictor', 'loss/joint'} <= set(events.Tags()['scalars'])
+    assert set(events.Tags()['images']) == {'detector', 'predictor', 'joint'}

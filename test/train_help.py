@@ -1,0 +1,77 @@
+"""A training run small enough for tests: settings, clips on disk, one call."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from small_models import moving_square, small_config
+
+from tkn_ros.learning.clips import Augmentation
+from tkn_ros.learning.settings import Settings, StageSettings
+from tkn_ros.learning.train_run import Means, Order, train
+
+SETTINGS = Settings(
+    model=small_config(), stages=('detector', 'predictor', 'joint'), seed=3, ahead=4, horizon=4,
+    max_gap=4, warmup=5, ema=0.9, detector=StageSettings(steps=8, batch=4),
+    predictor=StageSettings(steps=8, batch=4), joint=StageSettings(steps=4, batch=2),
+    augmentation=Augmentation(crop=0.2))
+
+# the same for the command line
+TOML = """
+stages = ["detector", "predictor", "joint"]
+seed = 3
+ahead = 4
+horizon = 4
+max_gap = 4
+[model]
+window = 4
+height = 32
+width = 32
+[model.detector]
+keypoints = 5
+channels = [6, 8, 8]
+strides = [1, 2, 2]
+kernels = [3, 3, 3]
+groups = 2
+output = "change"
+[model.predictor]
+keypoints = 5
+d_model = 16
+layers = 1
+heads = 2
+d_head = 8
+d_inner = 24
+[detector]
+steps = 4
+batch = 4
+[predictor]
+steps = 4
+batch = 4
+[joint]
+steps = 2
+batch = 2
+"""
+
+
+def write_clips(folder: Path, count: int = 3, frames: int = 24) -> list[str]:
+    """.npy clips of a moving square; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for i in range(count):
+        paths.append(str(folder / f'clip{i}.npy'))
+        np.save(paths[-1], moving_square(frames, seed=i))
+    return paths
+
+
+def steps(settings: Settings, count: int) -> Settings:
+    """With so many steps in each stage."""
+    return replace(settings, **{name: replace(getattr(settings, name), steps=count)
+                                for name in ('detector', 'predictor', 'joint')})
+
+
+def run(folder: Path, settings: Settings = SETTINGS, out: str = 'run', resume: bool = False,
+        save_every: float = 1e9, **order):
+    """Train on clips in `folder`; the weights."""
+    data = order.pop('data', None) or write_clips(folder / 'clips')
+    means = Means(folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False)
+    return train(Order(settings, tuple(data), **order), folder / out, means, resume=resume)

@@ -1,0 +1,61 @@
+"""`tkn evaluate`: how good are the predictions, beside trivial ones?"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from tkn_ros.commands.options import add_data, add_device, positive
+
+DESCRIPTION = (
+    'PSNR and SSIM of the predicted frames, for each future step and overall, beside repeating '
+    'the last frame and moving the keypoints at constant velocity. The same input gives the same '
+    'figures. Of KTH and Human3.6M the test split is taken.')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """All of them; nothing is imported for it."""
+    parser.description = DESCRIPTION
+    add_data(parser)
+    parser.add_argument('--weights', default='', metavar='FILE',
+                        help='a .safetensors file (default: the bundled weights)')
+    parser.add_argument('--horizon', type=positive, default=10, metavar='FRAMES',
+                        help='frames to predict (default: %(default)s)')
+    parser.add_argument('--split', choices=('test', 'train', 'all'), default='test',
+                        help='of data sets that have one (default: %(default)s)')
+    parser.add_argument('--runs', type=positive, default=0, metavar='COUNT',
+                        help='predictions for each clip at most, evenly spread (default: all)')
+    parser.add_argument('--json', metavar='FILE', help='write the figures here as well')
+    parser.add_argument('--report', metavar='DIR',
+                        help='write plots, strips of frames and a table into this folder')
+    add_device(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate and print."""
+    from tkn_ros.learning.checkpoints import load_checkpoint
+    from tkn_ros.learning.comparison import compare, format_comparison
+    from tkn_ros.learning.data import load_clips, long_enough
+    from tkn_ros.learning.evaluation_report import write_report
+    from tkn_ros.learning.kth_tables import format_kth
+    from tkn_ros.streaming.devices import choose_device
+    from tkn_ros.video.cache import default_folder
+    from tkn_ros.video.writers import whole_file
+    model = load_checkpoint(options.weights, choose_device(options.device))
+    config, horizon = model.config, options.horizon
+    cache = Path(options.cache) if options.cache else default_folder()
+    split = '' if options.split == 'all' else options.split
+    clips = load_clips(options.data, config.height, config.width, cache, split, options.part,
+                       options.topic)
+    clips = long_enough(clips, config.window + horizon,
+                        f'window {config.window} + horizon {horizon}')
+    results = compare(model, clips, horizon, options.runs)
+    print(format_comparison(results))
+    print(format_kth(results, model), end='')
+    if options.json:
+        with whole_file(options.json) as part:
+            part.write_text(json.dumps(results, indent=1) + '\n')
+    if options.report:
+        write_report(options.report, model, clips, results)
+        print(f'\nreport: {Path(options.report) / "report.md"}')

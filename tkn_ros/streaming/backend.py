@@ -1,0 +1,139 @@
+"""What runs the network: one interface, and eager PyTorch, to which all others are held.
+
+A backend holds a copy of the weights as they were when it was made. It belongs to one thread.
+"""
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.model.tkn_sequential import TKNSequential
+from tkn_ros.streaming.shared_decoder import SharedDecoder
+from tkn_ros.streaming.stages import (
+    Encode,
+    PlainDraw,
+    Predict,
+    draw_stage,
+    frozen,
+    to_bytes,
+    to_float,
+)
+
+
+class BackendError(ValueError):
+    """A backend that cannot be had here; the message names it, the reason and the mend."""
+
+
+class Backend(Protocol):
+    """B cameras at once. Keypoints are (x, y, v) as the model's, tensors on `device`.
+
+    name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'; precision: 'float32', ..;
+    threads: CPU threads, 0 on a GPU; why: how it came to be chosen, for people.
+    """
+
+    name: str
+    precision: str
+    device: str
+    threads: int
+    why: str
+
+    def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """(B, H, W, 3) uint8 of the network's size -> keypoints (B, K, 3), features.
+
+        Features are the backend's own affair, but each is (B, ..), so that cameras can be taken
+        apart and put together.
+        """
+
+    def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
+        """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted."""
+
+    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+             source: np.ndarray) -> np.ndarray:
+        """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
+
+        own, features: what `encode` gave for the newest frames; source: those frames,
+        (B, H, W, 3) uint8, at any size.
+        """
+
+
+class EagerBackend:
+    """Eager PyTorch on the device and in the type of the model's weights: the reference."""
+
+    name, why = 'eager', 'the reference'
+
+    def __init__(self, model: TKN):
+        self.model = frozen(model)
+        weight = next(model.parameters())
+        self.device, self.dtype = str(weight.device), weight.dtype
+        self.precision = str(weight.dtype).removeprefix('torch.')
+        self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
+        self.decoder = SharedDecoder(model.detector)
+        plain = self.decoder.draw is None or isinstance(model, TKNSequential)
+        self._plain = PlainDraw(model) if plain else None
+
+    @torch.inference_mode()
+    def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        """Features are those of `KeypointDetector.encode`, h_0 included."""
+        batch = to_float(torch.from_numpy(frames).to(self.device), self.dtype)
+        return self.model.detector.encode(batch)
+
+    @torch.inference_mode()
+    def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
+        return self.model.predict_keypoints(keypoints, horizon)
+
+    @torch.inference_mode()
+    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+             source: np.ndarray) -> np.ndarray:
+        frame = torch.from_numpy(source).to(self.device)
+        if self._plain is not None:
+            return self._plain(keypoints, own, frame, *features[1:]).cpu().numpy()
+        draw = self.decoder.draw
+        d = draw.decode(keypoints, own, features[1:])
+        return to_bytes(draw.compose(d, to_float(frame, self.dtype))).cpu().numpy()
+
+
+class StagedBackend:
+    """What the other backends share: the three stages of `stages.py`, run by `_run`.
+
+    A subclass sets name, precision, device and threads.
+    """
+
+    why = 'asked for'
+    device = 'cpu'
+
+    def __init__(self, model: TKN, shuffle: bool = True, channel_norm: bool = False):
+        model = frozen(model).float()
+        self.stages = {'encode': Encode(model.detector), 'predict': Predict(model),
+                       'draw': draw_stage(model, shuffle, channel_norm)}
+        self.residual = model.config.predictor.residual
+
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        """The outputs of one stage, which later runs leave as they are."""
+        raise NotImplementedError
+
+    @torch.inference_mode()
+    def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+        keypoints, *features = self._run('encode', torch.from_numpy(frames))
+        return keypoints, features
+
+    @torch.inference_mode()
+    def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
+        if horizon < 1:
+            raise ValueError(f'horizon is {horizon}, expected at least 1')
+        n = keypoints.shape[1]
+        known = keypoints  # (B, n + predicted so far, K, 3)
+        while known.shape[1] < n + horizon:
+            following = self._run('predict', known[:, -n:].contiguous())[0]
+            if self.residual:
+                following = following + known[:, -1:]
+            known = torch.cat([known, following], 1)
+        return known[:, n:n + horizon]
+
+    @torch.inference_mode()
+    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+             source: np.ndarray) -> np.ndarray:
+        frames = self._run('draw', keypoints, own, torch.from_numpy(source), *features)[0]
+        return frames.cpu().numpy()

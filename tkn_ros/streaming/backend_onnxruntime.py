@@ -1,0 +1,64 @@
+"""ONNX Runtime on the CPU, in float32."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backend import BackendError, StagedBackend
+from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
+from tkn_ros.streaming.graphs import stage_names, to_onnx
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+
+
+class ONNXRuntimeBackend(StagedBackend):
+    """cache: the folder of `cache_of`, where converted graphs are kept."""
+
+    name, precision = 'onnxruntime', 'float32'
+
+    def __init__(self, model: TKN, threads: int = 0, cache: Path | None = None):
+        if onnxruntime is None:
+            raise BackendError('backend "onnxruntime" needs the packages onnx and onnxruntime, '
+                               'which are not installed: pip install onnx onnxruntime, or use '
+                               'backend "eager"')
+        super().__init__(model, channel_norm=True)
+        self.cache, self.threads = cache, threads or torch.get_num_threads()
+        self.runners = KeptRunners(self._compile)
+
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        return self.runners(stage, inputs)(*inputs)
+
+    def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        # a waiting thread that spins takes the core from the other stages' threads
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        session = onnxruntime.InferenceSession(self._graph(stage, inputs), options,
+                                               providers=['CPUExecutionProvider'])
+        names, _ = stage_names(stage, len(inputs))
+        used = [(names.index(port.name), port.name) for port in session.get_inputs()]
+
+        def run(*tensors: Tensor) -> list[Tensor]:
+            feed = {name: tensors[i].contiguous().numpy() for i, name in used}
+            return [torch.from_numpy(result) for result in session.run(None, feed)]
+
+        return run
+
+    def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:
+        kept = self.cache and self.cache / f'{stage}-{shapes_of(inputs)}.onnx'
+        if kept is not None and kept.is_file():
+            return kept.read_bytes()
+        try:
+            graph = to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
+        except ImportError:
+            raise BackendError('backend "onnxruntime" needs the package onnx to convert the '
+                               'network: pip install onnx') from None
+        if kept is not None:
+            write_whole(kept, lambda path: path.write_bytes(graph))
+        return graph

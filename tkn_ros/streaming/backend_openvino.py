@@ -1,0 +1,100 @@
+"""OpenVINO: on CPUs that have bfloat16 the fastest of all by far."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backend import BackendError, StagedBackend
+from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
+from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
+
+try:
+    import openvino
+except ImportError:
+    openvino = None
+
+_HINTS = {'float32': 'f32', 'bfloat16': 'bf16', 'int8': 'bf16'}
+
+
+def openvino_precisions() -> list[str]:
+    """What this CPU computes in, the fastest first; [] without OpenVINO."""
+    if openvino is None:
+        return []
+    can = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return ['int8', 'bfloat16', 'float32'] if 'BF16' in can else ['float32']
+
+
+class OpenVINOBackend(StagedBackend):
+    """precision: 'float32', 'bfloat16' (predictor and decoder; the keypoints of camera frames stay
+    in float32), 'int8' (bfloat16, with the predictor's weights kept in 8 bits), or '' for the
+    second where the CPU has it.
+
+    cache: the folder of `cache_of`, where converted graphs are kept.
+    """
+
+    name = 'openvino'
+
+    def __init__(self, model: TKN, precision: str = '', threads: int = 0,
+                 cache: Path | None = None):
+        if openvino is None:
+            raise BackendError('backend "openvino" needs the package openvino, which is not '
+                               'installed: pip install openvino, or use backend "eager"')
+        can = openvino_precisions()
+        precision = precision or ('bfloat16' if 'bfloat16' in can else 'float32')
+        if precision not in can:
+            raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
+                               'on this CPU')
+        super().__init__(model, channel_norm=precision == 'float32')
+        self.precision, self.cache = precision, cache
+        self.threads = threads or torch.get_num_threads()
+        self.runners = KeptRunners(self._compile)
+
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        return self.runners(stage, inputs)(*inputs)
+
+    def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
+        core = openvino.Core()
+        compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', {
+            'INFERENCE_PRECISION_HINT': 'f32' if stage == 'encode' else _HINTS[self.precision],
+            'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'})
+        request = compiled.create_infer_request()
+        names, _ = stage_names(stage, len(inputs))
+        used = [(names.index(port.get_any_name()), port) for port in compiled.inputs]
+        outputs = [(tuple(port.get_shape()), port.get_element_type().to_dtype())
+                   for port in compiled.outputs]
+
+        def run(*tensors: Tensor) -> list[Tensor]:
+            arrays = [t.contiguous().numpy() for t in tensors]
+            results = [np.empty(shape, dtype) for shape, dtype in outputs]  # to be kept by others
+            for i, port in used:
+                request.set_tensor(port, openvino.Tensor(arrays[i], shared_memory=True))
+            for i, result in enumerate(results):
+                request.set_output_tensor(i, openvino.Tensor(result, shared_memory=True))
+            request.infer()
+            return [torch.from_numpy(result) for result in results]
+
+        return run
+
+    def _graph(self, core, stage: str, inputs: tuple[Tensor, ...]):
+        """Converted now (about a second), or as it was kept."""
+        kept = None
+        if self.cache is not None:
+            kind = {'predict': self.precision == 'int8', 'draw': self.precision == 'float32'}
+            variant = f'-{self.precision}' if kind.get(stage) else ''
+            version = openvino.__version__.split('-')[0]
+            kept = self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
+            if kept.is_file():
+                try:
+                    return core.read_model(kept)
+                except RuntimeError:  # damaged: make it anew
+                    kept.unlink()
+        graph = to_openvino(self.stages[stage], inputs, stage_names(stage, len(inputs)))
+        if stage == 'predict' and self.precision == 'int8':
+            weights_to_int8(graph)
+        if kept is not None:
+            write_whole(kept, lambda path: openvino.save_model(graph, path,
+                                                               compress_to_fp16=False))
+        return graph

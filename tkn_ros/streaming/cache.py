@@ -1,0 +1,106 @@
+"""What is kept between runs: converted graphs and the choice of a backend.
+
+All of it is made anew when it is missing; delete the folder at any time. It is $TKN_CACHE_DIR, or
+tkn_ros in $XDG_CACHE_HOME or ~/.cache.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from torch import Tensor
+
+import tkn_ros.model
+from tkn_ros.model.tkn import TKN
+
+KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
+KEPT_SHAPES = 16  # graphs in memory
+
+
+def cache_root() -> Path | None:
+    """The folder, made if need be; None where nothing can be written."""
+    root = os.environ.get('TKN_CACHE_DIR')
+    if not root:
+        base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+        root = Path(base) / 'tkn_ros'
+    root = Path(root)
+    with contextlib.suppress(OSError):
+        root.mkdir(parents=True, exist_ok=True)
+        return root if os.access(root, os.W_OK) else None
+    return None
+
+
+def cache_of(model: TKN) -> Path | None:
+    """The folder for these very weights under this very code; those unused for longest go."""
+    root = cache_root()
+    if root is None:
+        return None
+    folder = root / fingerprint(model)
+    with contextlib.suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        os.utime(folder)
+        others = sorted((p for p in root.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
+        for old in others[:-KEPT_WEIGHTS]:
+            shutil.rmtree(old, ignore_errors=True)
+        return folder
+    return None
+
+
+def fingerprint(model: TKN) -> str:
+    """A short hash of the weights, the hyper-parameters and the code that makes graphs of them."""
+    digest = hashlib.blake2b(digest_size=10)
+    digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
+    here = Path(__file__).parent
+    sources = [*Path(tkn_ros.model.__file__).parent.glob('*.py'),
+               *(here / f'{name}.py' for name in ('stages', 'rewrite', 'graphs'))]
+    for source in sorted(sources):
+        digest.update(source.read_bytes())
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def shapes_of(inputs: tuple[Tensor, ...]) -> str:
+    """A stage's input shapes as a part of a file's name: '1x20x16x3_1x16x3_1x64x64x3'."""
+    # the features follow from the network and its size, which the last of them tells
+    told = (*inputs[:3], inputs[-1]) if len(inputs) > 3 else inputs
+    return '_'.join('x'.join(str(side) for side in t.shape) for t in told)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
+    """Let `write` make files in a temporary folder, then move them beside `path`, it last.
+
+    Whoever finds `path` finds all of them complete. False where nothing can be written.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            write(Path(folder) / path.name)
+            others = [f for f in Path(folder).iterdir() if f.name != path.name]
+            for file in (*others, Path(folder) / path.name):
+                os.replace(file, path.parent / file.name)
+    except OSError:
+        return False
+    return True
+
+
+class KeptRunners:
+    """Compiled stages by name and input shapes; the oldest goes when there are too many."""
+
+    def __init__(self, compile_stage: Callable):
+        self.compile_stage = compile_stage
+        self._kept: dict = {}
+
+    def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable:
+        key = (stage, *(t.shape for t in inputs))
+        if key not in self._kept:
+            while len(self._kept) >= KEPT_SHAPES:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self.compile_stage(stage, inputs)
+        return self._kept[key]

@@ -1,0 +1,168 @@
+"""A whole recording through the sliding window, and what was predicted for it into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from rosbags.typesys import Stores, get_typestore
+from tqdm import tqdm
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.window import SlidingWindow
+from tkn_ros.video.bag_writer import BagWriter
+from tkn_ros.video.camera import CameraSource
+from tkn_ros.video.drawing import fit, side_by_side
+from tkn_ros.video.frame import VideoError
+from tkn_ros.video.source import Source
+from tkn_ros.video.writers import VideoWriter, write_gif, write_image
+
+CAMERA_TOPIC, PREDICTED_TOPIC = '/camera/image_raw', '/tkn/predicted_frames'
+_IMAGE = 'sensor_msgs/msg/Image'
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A predicted frame, (H, W, 3) uint8; at: the time that it shows, from: when it was predicted.
+
+    number: of the frame of the recording that it stands for. actual: that frame, (H', W', 3), or
+    None after the end.
+    """
+
+    number: int
+    at_ns: int
+    from_ns: int
+    image: np.ndarray
+    actual: np.ndarray | None
+
+
+def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, int] | None = None,
+                   last: bool = False) -> Iterator[Shown]:
+    """What had been predicted for each moment, `horizon` frames at a time.
+
+    The first prediction is made when the window is full, each other one when the moments of the
+    one before have passed, and one at the end, which runs on into the future. size: (height,
+    width) of the frames, None for the source's. last: the one at the end only.
+
+    Raises VideoError where the recording is shorter than the window, or stops too long within.
+    """
+    window = SlidingWindow(model, period_ns=round(1e9 / source.fps))
+    size = size or (source.height, source.width)
+    waiting: list[Shown] = []  # predicted, and not yet known what came
+    number, ready, newest = -1, False, None
+    for number, frame in enumerate(tqdm(source, unit='frame', disable=None)):
+        newest = frame
+        if window.push(frame.stamp_ns, frame.image):
+            yield from waiting  # time jumped: what came then is not known
+            waiting = []
+        if waiting:
+            shown = waiting.pop(0)
+            yield Shown(number, frame.stamp_ns, shown.from_ns, shown.image, frame.image)
+        if not waiting and not last and window.ready:
+            waiting = _predict(window, number, horizon, size)
+            ready = True
+    if newest is None or not (ready or window.ready):
+        raise VideoError(f'{source.name}: {number + 1} frames are too few, or too far apart; the '
+                         f'window needs {window.window} at {source.fps:g} frames per second')
+    if last or (waiting and waiting[0].from_ns != newest.stamp_ns):
+        waiting = _predict(window, number, horizon, size) if window.ready else waiting
+    yield from waiting
+
+
+def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[Shown]:
+    prediction = window.predict(horizon)
+    images = window.render(prediction, size)  # (m, H, W, 3)
+    newest = prediction.background.stamp_ns
+    return [Shown(number + 1 + j, stamp, newest, image, None)
+            for j, (stamp, image) in enumerate(zip(prediction.predicted_ns, images))]
+
+
+def check_out(out: str | Path) -> None:
+    """VideoError if nothing can be written there by `predict_video`."""
+    out = Path(out)
+    known = ('.mp4', '.gif', '.mcap')
+    if out.suffix.lower() not in (*known, '') and not out.is_dir():
+        raise VideoError(f'{out}: "{out.suffix}" is not written here; give a name that ends in '
+                         f'{", ".join(known)}, or a folder')
+    if out.suffix.lower() in known and out.is_dir():
+        raise VideoError(f'{out}: is a folder; remove it or choose another name')
+    if out.is_file() and out.suffix == '':
+        raise VideoError(f'{out}: is a file; frames go into a folder: choose another name')
+
+
+def predict_video(model: TKN, source: Source, out: Path, horizon: int,
+                  size: tuple[int, int] | None = None, compare: bool = False,
+                  last: bool = False) -> int:
+    """Write what `predict_frames` gives to an .mp4, .gif, .mcap or folder; returns how many.
+
+    compare: with the actual frames beside, or in a bag on a topic of their own.
+    """
+    if isinstance(source, CameraSource):
+        raise VideoError(f'{source.name}: a live camera has no end; record it first, or run the '
+                         'predictor node on it')
+    frames = predict_frames(model, source, horizon, size, last)
+    first = next(frames)  # before anything is written: a recording may be too short
+    writers = {'.mp4': _to_video, '.gif': _to_gif, '.mcap': _to_bag}
+    write = writers.get(out.suffix.lower(), _to_folder)
+    count = 0
+
+    def each() -> Iterator[Shown]:
+        nonlocal count
+        for shown in chain([first], frames):
+            count += 1
+            yield shown
+
+    write(out, each(), source.fps, compare)
+    return count
+
+
+def _picture(shown: Shown, compare: bool) -> np.ndarray:
+    if not compare:
+        return shown.image
+    height, width = shown.image.shape[:2]
+    nothing = shown.actual is None
+    actual = np.zeros_like(shown.image) if nothing else fit(shown.actual, height, width)
+    return side_by_side([actual, shown.image])
+
+
+def _to_video(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+    with VideoWriter(out, fps) as writer:
+        for shown in frames:
+            writer.write(_picture(shown, compare))
+
+
+def _to_gif(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+    write_gif(out, (_picture(shown, compare) for shown in frames), fps)
+
+
+def _to_folder(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    if any(out.iterdir()):
+        raise VideoError(f'{out}: this folder is not empty; give another one')
+    for shown in frames:
+        write_image(out / f'frame_{shown.number:06d}.png', _picture(shown, compare))
+
+
+def _to_bag(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    with BagWriter(out) as writer:
+        for shown in frames:
+            writer.write_raw(PREDICTED_TOPIC, _IMAGE, _message(store, shown.image, shown.at_ns),
+                             shown.from_ns)
+            if compare and shown.actual is not None:
+                writer.write_raw(CAMERA_TOPIC, _IMAGE, _message(store, shown.actual, shown.at_ns),
+                                 shown.at_ns)
+
+
+def _message(store, image: np.ndarray, stamp_ns: int) -> bytes:
+    """A sensor_msgs/Image, serialised."""
+    types = store.types
+    stamp = types['builtin_interfaces/msg/Time'](stamp_ns // 10**9, stamp_ns % 10**9)
+    header = types['std_msgs/msg/Header'](stamp, 'camera')
+    height, width = image.shape[:2]
+    message = types[_IMAGE](header, height, width, 'rgb8', 0, 3 * width,
+                            np.ascontiguousarray(image).reshape(-1))
+    return bytes(store.serialize_cdr(message, _IMAGE))
