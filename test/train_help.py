@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 from small_models import moving_square, small_config
 
@@ -61,6 +62,17 @@ def write_clips(folder: Path, count: int = 3, frames: int = 24) -> list[str]:
         paths.append(str(folder / f'clip{i}.npy'))
         np.save(paths[-1], moving_square(frames, seed=i))
     return paths
+
+
+def write_avi(path: Path, count: int) -> None:
+    """A Motion JPEG of a moving square, which can be read up to where it is cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mjpeg', rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 32, 'yuvj420p'
+        for image in moving_square(count):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format='rgb24')))
+        container.mux(stream.encode())
 
 
 def steps(settings: Settings, count: int) -> Settings:

@@ -51,6 +51,6 @@ def run(options: argparse.Namespace) -> None:
         count = predict_video(model, source, Path(options.out), options.horizon, size,
                               options.compare, options.last)
         if source.bad_count:
-            print(f'{source.bad_count} damaged frames of {source.name} were passed over '
-                  f'({source.bad_frames[0]})')
+            print(f'{source.bad_count} damaged places of {source.name} were passed over '
+                  f'(first: {source.bad_frames[0]})')
     print(f'{options.out}: {count} predicted frames')

@@ -68,8 +68,8 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
                 say(f'left out: {message}')
                 continue
             if prepared.bad_count:
-                say(f'{recording.name}: {prepared.bad_count} damaged frames were passed over '
-                    f'({prepared.bad_frames[0]}); {len(prepared.frames)} are good')
+                say(f'{recording.name}: {prepared.bad_count} damaged places were passed over '
+                    f'(first: {prepared.bad_frames[0]}); {len(prepared.frames)} frames are good')
             clips += _cut(recording, prepared, part)
     if not clips:
         raise VideoError(f'no clip to use in {", ".join(map(str, paths))}'

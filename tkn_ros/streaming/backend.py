@@ -104,7 +104,7 @@ class StagedBackend:
     why = 'asked for'
     device = 'cpu'
 
-    def __init__(self, model: TKN, shuffle: bool = True, channel_norm: bool = False):
+    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
         model = frozen(model).float()
         self.stages = {'encode': Encode(model.detector), 'predict': Predict(model),
                        'draw': draw_stage(model, shuffle, channel_norm)}

@@ -26,7 +26,7 @@ class ONNXRuntimeBackend(StagedBackend):
             raise BackendError('backend "onnxruntime" needs the packages onnx and onnxruntime, '
                                'which are not installed: pip install onnx onnxruntime, or use '
                                'backend "eager"')
-        super().__init__(model, channel_norm=True)
+        super().__init__(model)
         self.cache, self.threads = cache, threads or torch.get_num_threads()
         self.runners = KeptRunners(self._compile)
 

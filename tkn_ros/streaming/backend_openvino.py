@@ -16,7 +16,8 @@ try:
 except ImportError:
     openvino = None
 
-_HINTS = {'float32': 'f32', 'bfloat16': 'bf16', 'int8': 'bf16'}
+# With its weights in 8 bits, the predictor's inputs are rounded to 8 bits in runs of so many.
+INT8_RUN = 128
 
 
 def openvino_precisions() -> list[str]:
@@ -24,13 +25,13 @@ def openvino_precisions() -> list[str]:
     if openvino is None:
         return []
     can = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    return ['int8', 'bfloat16', 'float32'] if 'BF16' in can else ['float32']
+    return ['int8', 'bfloat16', 'float32'] if 'BF16' in can else ['int8', 'float32']
 
 
 class OpenVINOBackend(StagedBackend):
-    """precision: 'float32', 'bfloat16' (predictor and decoder; the keypoints of camera frames stay
-    in float32), 'int8' (bfloat16, with the predictor's weights kept in 8 bits), or '' for the
-    second where the CPU has it.
+    """precision: 'float32'; 'bfloat16' (predictor and decoder; the keypoints of camera frames stay
+    in float32); 'int8' (the predictor's products in 8 bits, the rest as in bfloat16 where the CPU
+    has it); or '' for bfloat16 where the CPU has it.
 
     cache: the folder of `cache_of`, where converted graphs are kept.
     """
@@ -47,7 +48,8 @@ class OpenVINOBackend(StagedBackend):
         if precision not in can:
             raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
                                'on this CPU')
-        super().__init__(model, channel_norm=precision == 'float32')
+        self._draws_in_bfloat16 = precision != 'float32' and 'bfloat16' in can
+        super().__init__(model, shuffle=True, channel_norm=not self._draws_in_bfloat16)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()
         self.runners = KeptRunners(self._compile)
@@ -57,9 +59,12 @@ class OpenVINOBackend(StagedBackend):
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
         core = openvino.Core()
-        compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', {
-            'INFERENCE_PRECISION_HINT': 'f32' if stage == 'encode' else _HINTS[self.precision],
-            'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'})
+        half = self._draws_in_bfloat16 and stage != 'encode'
+        settings = {'INFERENCE_PRECISION_HINT': 'bf16' if half else 'f32',
+                    'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}
+        if stage == 'predict' and self.precision == 'int8':
+            settings['DYNAMIC_QUANTIZATION_GROUP_SIZE'] = INT8_RUN
+        compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', settings)
         request = compiled.create_infer_request()
         names, _ = stage_names(stage, len(inputs))
         used = [(names.index(port.get_any_name()), port) for port in compiled.inputs]
@@ -82,8 +87,8 @@ class OpenVINOBackend(StagedBackend):
         """Converted now (about a second), or as it was kept."""
         kept = None
         if self.cache is not None:
-            kind = {'predict': self.precision == 'int8', 'draw': self.precision == 'float32'}
-            variant = f'-{self.precision}' if kind.get(stage) else ''
+            variant = {'encode': '', 'predict': '-int8' if self.precision == 'int8' else '',
+                       'draw': '' if self._draws_in_bfloat16 else '-float32'}[stage]
             version = openvino.__version__.split('-')[0]
             kept = self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
             if kept.is_file():

@@ -42,9 +42,9 @@ def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[s
     import openvino
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        graph = openvino.convert_model(module, example_input=tuple(inputs),
-                                       input=[tuple(t.shape) for t in inputs],
-                                       share_weights=False)
+        traced = torch.jit.trace(module, tuple(inputs), check_trace=False)
+        graph = openvino.convert_model(traced, example_input=tuple(inputs),
+                                       input=[tuple(t.shape) for t in inputs])
     for ports, of_ports in ((graph.inputs, names[0]), (graph.outputs, names[1])):
         for port, name in zip(ports, of_ports):
             port.get_tensor().set_names({name})

@@ -23,7 +23,9 @@ class ShuffledConvolution(nn.Module):
 
     weight is the transposed convolution's, (in, out, k, k). Output o = s*a + r of one axis sees the
     inputs a + c with (r + padding) // s - j = c through the taps (r + padding) % s + s*j: each of
-    the s residues r becomes a group of output channels, each c a tap of the new kernel.
+    the s residues r becomes a group of output channels, each c a tap of the new kernel. The groups
+    are outermost, unlike `F.pixel_shuffle`'s, so that runtimes with channels innermost move whole
+    runs of them.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None, stride: int, padding: int,
@@ -36,14 +38,14 @@ class ShuffledConvolution(nn.Module):
         low = min(c for _, c in taps)
         high = max(c for _, c in taps)
         size = high - low + 1
-        new = weight.new_zeros(outs, stride, stride, channels, size, size)
+        new = weight.new_zeros(stride, stride, outs, channels, size, size)
         for (ry, cy), ty in taps.items():
             for (rx, cx), tx in taps.items():
-                new[:, ry, rx, :, cy - low, cx - low] = weight[:, :, ty, tx].T
-        self.weight = nn.Parameter(new.flatten(0, 2), requires_grad=False)  # (out*s*s, in, ..)
+                new[ry, rx, :, :, cy - low, cx - low] = weight[:, :, ty, tx].T
+        self.weight = nn.Parameter(new.flatten(0, 2), requires_grad=False)  # (s*s*out, in, ..)
         self.bias = None
         if bias is not None:
-            self.bias = nn.Parameter(bias.repeat_interleave(stride * stride), requires_grad=False)
+            self.bias = nn.Parameter(bias.repeat(stride * stride), requires_grad=False)
         self.stride, self.before, self.high = stride, -low, high
         self.overlap = kernel - 2 * padding + output_padding  # of the output's size
 
@@ -59,7 +61,8 @@ class ShuffledConvolution(nn.Module):
         else:
             x = F.conv2d(F.pad(x, (self.before, right, self.before, down)), self.weight, self.bias)
         if s > 1:
-            x = F.pixel_shuffle(x, s)
+            blocks = x.unflatten(1, (s, s, -1)).permute(0, 3, 4, 1, 5, 2)  # (B, out, H, s, W, s)
+            x = blocks.flatten(4, 5).flatten(2, 3)
         if height % s or width % s:
             x = x[..., :height, :width]
         return x
