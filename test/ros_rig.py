@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-PATIENCE = 30.0  # [s] that anything may take on a machine with other things to do
+PATIENCE = 60.0  # [s] that anything may take on a machine with other things to do
 SECOND = 10 ** 9
 
 
@@ -121,7 +121,7 @@ class Station:
             self.executor.spin_once(timeout_sec=rest)
 
     def wait(self, condition, what: str, seconds: float = PATIENCE, log=str):
-        """Receive until `condition()` is true. Returns its value. `log()` is told with a failure."""
+        """Receive until `condition()` is true. Returns its value; a failure tells `log()`."""
         end = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > end:

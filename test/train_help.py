@@ -13,7 +13,7 @@ from tkn_ros.learning.train_run import Means, Order, train
 
 SETTINGS = Settings(
     model=small_config(), stages=('detector', 'predictor', 'joint'), seed=3, ahead=4, horizon=4,
-    max_gap=4, warmup=5, ema=0.9, detector=StageSettings(steps=8, batch=4),
+    max_gap=4, targets=2, warmup=5, ema=0.9, detector=StageSettings(steps=8, batch=4),
     predictor=StageSettings(steps=8, batch=4), joint=StageSettings(steps=4, batch=2),
     augmentation=Augmentation(crop=0.2))
 
@@ -24,6 +24,7 @@ seed = 3
 ahead = 4
 horizon = 4
 max_gap = 4
+targets = 2
 [model]
 window = 4
 height = 32

@@ -79,20 +79,24 @@ class ClipSampler:
 
         max_gap 0: any two frames of a clip.
         """
-        out = []
-        for i in self._draw(batch, 1):
-            clip, rng = self.clips[i], self.rng
-            gap = len(clip) - 1
-            if max_gap:
-                rate = int(rng.integers(1, self.augmentation.max_rate + 1))
-                gap = min(int(rng.integers(1, max_gap + 1)) * rate, gap)
-            elif gap:
-                gap = int(rng.integers(1, gap + 1))
-            start = int(rng.integers(0, len(clip) - gap))
-            pair = clip[[start, start + gap]]
-            out.append(self._augment(pair[::-1] if rng.random() < 0.5 else pair))
-        both = to_tensor(np.stack(out))  # (B, 2, 3, H, W)
+        both = self.fans(batch, max_gap, 1)
         return both[:, 0], both[:, 1]
+
+    def fans(self, batch: int, max_gap: int, targets: int) -> Tensor:
+        """Sources, each with `targets` targets: (batch / targets, 1 + targets, 3, H, W).
+
+        Targets are up to `max_gap` frames (0: any number) before or after their source.
+        """
+        out = []
+        for i in self._draw(max(1, batch // targets), 1):
+            clip, rng = self.clips[i], self.rng
+            reach = max_gap * int(rng.integers(1, self.augmentation.max_rate + 1)) or len(clip)
+            source = int(rng.integers(len(clip)))
+            low, high = max(0, source - reach), min(len(clip) - 1, source + reach)
+            picked = rng.integers(low, high, targets) if high > low else np.array([0] * targets)
+            picked = np.where(picked >= source, np.minimum(picked + 1, high), picked)  # not itself
+            out.append(self._augment(clip[[source, *picked]]))
+        return to_tensor(np.stack(out))
 
     def windows(self, batch: int, length: int) -> Tensor:
         """Runs of `length` frames: (B, length, 3, H, W). ValueError where no clip has so many."""
@@ -113,8 +117,8 @@ class ClipSampler:
             raise ValueError(f'no clip has {length} frames: give longer ones or a shorter window')
         share = batch // self.count
         if share * self.count != batch:
-            raise ValueError(f'the batch of {batch} cannot be shared by {self.count} processes; '
-                             'give a multiple')
+            raise ValueError(f'a batch of {batch} (sources, in the detector\'s stage) cannot be '
+                             f'shared by {self.count} processes; give a multiple of that')
         for k in range(self.rank * share, (self.rank + 1) * share):
             self.rng = np.random.default_rng([self.seed, self.step, k])
             yield int(np.searchsorted(total, self.rng.random() * total[-1], side='right'))

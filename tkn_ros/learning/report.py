@@ -71,6 +71,9 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
             video.write(panel)
             if moment.hindsight and len(stamps) % every == 0:
                 gif.append(panel)
+            if moment.frames and not steps:  # what there is to show of a very short clip
+                best = Sample(moment, [m.image for m in timeline.before(
+                    moment.stamp, len(moment.frames))], [], -1.0)
             if moment.frames and len(stamps) % max(1, log.announced // EVALUATED) == 0:
                 sample = _measure(moment, timeline, steps)
                 if sample and (best is None or sample.motion > best.motion):
@@ -130,7 +133,7 @@ def _montage(sample: Sample) -> np.ndarray:
     return rows([(strip(frames, *cell, 6), text) for frames, text in (
         (sample.observed, 'observed, the newest on the right'),
         (sample.truth, f'what came in the next {seconds:.2f} s'),
-        (sample.moment.frames, 'what had been predicted'))])
+        (sample.moment.frames, f'what had been predicted for the next {seconds:.2f} s')) if frames])
 
 
 def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:

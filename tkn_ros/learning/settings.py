@@ -47,15 +47,17 @@ class Settings:
     """All that decides the result of a training, beside the data.
 
     stages: which, in their order. max_gap: frames between the detector's source and target at
-    most, 0 for any two of a clip. ahead: frames predicted in joint training. horizon: frames
-    predicted when the result is evaluated. ema: share that the average of the weights keeps at
-    each step, 0 for none. half: mixed precision on CUDA.
+    most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
+    of the decoding. ahead: frames predicted in joint training. horizon: frames predicted when the
+    result is evaluated. ema: share that the average of the weights keeps at each step, 0 for none.
+    half: mixed precision on CUDA.
     """
 
     model: TKNConfig = field(default_factory=TKNConfig)
     stages: tuple[str, ...] = ('detector', 'predictor')
     seed: int = 0
     max_gap: int = 12
+    targets: int = 4
     ahead: int = 10
     horizon: int = 10
     warmup: int = 200
@@ -74,9 +76,10 @@ class Settings:
             raise ValueError(f'stages is {list(self.stages)}, expected some of {", ".join(STAGES)}')
         if len(set(self.stages)) < len(self.stages):
             raise ValueError(f'stages is {list(self.stages)}, expected each of them once at most')
-        if min(self.ahead, self.horizon, self.clip) <= 0 or min(self.max_gap, self.warmup) < 0:
-            raise ValueError('ahead, horizon and clip must be positive, max_gap and warmup not '
-                             'negative')
+        if min(self.ahead, self.horizon, self.clip, self.targets) <= 0:
+            raise ValueError('ahead, horizon, clip and targets must be positive')
+        if min(self.max_gap, self.warmup) < 0:
+            raise ValueError('max_gap and warmup must not be negative')
         if not 0 <= self.ema < 1:
             raise ValueError(f'ema is {self.ema}, expected 0 up to 1')
 

@@ -50,11 +50,13 @@ class Stage:
 
     draw: the batch of a step by its number, tensors on the CPU; loss: of the module (wrapped where
     there are several processes) on that batch, on the module's device. step: how many are done.
+    net: what `loss` gets instead of the module, with the same parameters.
     """
 
     def __init__(self, name: str, module: nn.Module, draw: Callable[[int], Any],
                  loss: Callable[[nn.Module, Any], Tensor], plan: Plan, seed: int = 0,
-                 processes: Processes | None = None):
+                 processes: Processes | None = None, net: nn.Module | None = None):
+        self.net = module if net is None else net
         self.name, self.module, self.draw, self.loss = name, module, draw, loss
         self.plan, self.seed, self.processes = plan, seed, processes or Processes()
         self.device = next(module.parameters()).device
@@ -81,7 +83,7 @@ class Stage:
 
     def __iter__(self) -> Iterator[float]:
         self.module.train()
-        net = self.processes.wrap(self.module)
+        net = self.processes.wrap(self.net)
         begun = time.monotonic() - self.elapsed
         for batch in drawn_ahead(self.draw, self.step, self.plan.steps):
             self.elapsed = self.processes.agree(time.monotonic() - begun)

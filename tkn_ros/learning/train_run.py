@@ -219,7 +219,8 @@ class _Running:
         plan = Plan(stage.steps_for(len(frames)), stage.lr, s.warmup, s.weight_decay, s.clip,
                     s.ema, self._seconds(number, elapsed), s.half)
         if name == 'detector':
-            return detector_stage(model.detector, frames, plan, stage.batch, s.max_gap, **shared)
+            return detector_stage(model.detector, frames, plan, stage.batch, s.max_gap, **shared,
+                                  targets=s.targets)
         if name == 'predictor':
             return predictor_stage(model.predictor, keypoints, plan, model.config.window,
                                    stage.batch, **shared)

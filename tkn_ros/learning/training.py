@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tkn_ros.learning.clips import Augmentation, ClipSampler, to_tensor
+from tkn_ros.learning.fan import Fan
 from tkn_ros.learning.processes import Processes
 from tkn_ros.learning.stage import Plan, Stage, TrainingError
 from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
@@ -28,15 +29,15 @@ def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], plan
                    batch: int = 32, max_gap: int = 12, seed: int = 0,
                    weights: Sequence[float] | None = None,
                    augmentation: Augmentation | None = None,
-                   processes: Processes | None = None) -> Stage:
-    """Step 1. `clips`: (T, H, W, 3) uint8 each."""
+                   processes: Processes | None = None, targets: int = 1) -> Stage:
+    """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source."""
     sampler = _sampler(clips, seed, weights, augmentation, processes)
 
-    def loss(net: nn.Module, pair: tuple[Tensor, Tensor]) -> Tensor:
-        return reconstruction_loss(net(*pair), pair[1])
+    def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
+        return reconstruction_loss(net(frames), frames[:, 1:])
 
-    return Stage('detector', detector, lambda step: sampler.at(step).pairs(batch, max_gap), loss,
-                 plan, seed, processes)
+    return Stage('detector', detector, lambda step: sampler.at(step).fans(batch, max_gap, targets),
+                 loss, plan, seed, processes, Fan(detector))
 
 
 def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], plan: Plan,

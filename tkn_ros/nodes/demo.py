@@ -167,6 +167,9 @@ def table(summary: dict) -> str:
         f'predictor memory      {summary["resident_mib"]:.0f} MiB', '',
         'step   PSNR [dB]  repeat last   SSIM   repeat last']
 
+    if not summary['per_step']:
+        return '\n'.join([*lines, '   -  no prediction whose whole future is in the clip'])
+
     def row(name: str, values: dict) -> str:
         return (f'{name:>4}   {values["psnr"]:9.2f}  {values["psnr_repeat_last"]:11.2f}   '
                 f'{values["ssim"]:.3f}  {values["ssim_repeat_last"]:11.3f}')
@@ -177,6 +180,10 @@ def table(summary: dict) -> str:
 
 def demo(options: argparse.Namespace) -> dict:
     """The whole job. Results appear in `options.out` together, or not at all."""
+    if options.out.exists() and not (options.out / 'summary.json').is_file() and (
+            not options.out.is_dir() or any(options.out.iterdir())):
+        raise DemoError(f'--out {options.out} is there already and no earlier result; it would be '
+                        'replaced: name a new folder')
     name, seconds = check_input(options)
     part = options.out.with_name(f'.{options.out.name}.{os.getpid()}.part')
     part.mkdir(parents=True)

@@ -21,11 +21,14 @@ class ONNXRuntimeBackend(StagedBackend):
 
     name, precision = 'onnxruntime', 'float32'
 
-    def __init__(self, model: TKN, threads: int = 0, cache: Path | None = None):
+    def __init__(self, model: TKN, precision: str = 'float32', threads: int = 0,
+                 cache: Path | None = None):
         if onnxruntime is None:
             raise BackendError('backend "onnxruntime" needs the packages onnx and onnxruntime, '
                                'which are not installed: pip install onnx onnxruntime, or use '
                                'backend "eager"')
+        if precision not in ('', 'float32'):
+            raise BackendError(f'precision "{precision}": backend "onnxruntime" has float32 only')
         super().__init__(model)
         self.cache, self.threads = cache, threads or torch.get_num_threads()
         self.runners = KeptRunners(self._compile)

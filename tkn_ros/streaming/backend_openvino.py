@@ -49,7 +49,7 @@ class OpenVINOBackend(StagedBackend):
             raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
                                'on this CPU')
         self._draws_in_bfloat16 = precision != 'float32' and 'bfloat16' in can
-        super().__init__(model, shuffle=True, channel_norm=not self._draws_in_bfloat16)
+        super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()
         self.runners = KeptRunners(self._compile)
@@ -67,19 +67,16 @@ class OpenVINOBackend(StagedBackend):
         compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', settings)
         request = compiled.create_infer_request()
         names, _ = stage_names(stage, len(inputs))
-        used = [(names.index(port.get_any_name()), port) for port in compiled.inputs]
-        outputs = [(tuple(port.get_shape()), port.get_element_type().to_dtype())
-                   for port in compiled.outputs]
+        # copies, because memory that OpenVINO has just used is in the CPU's cache
+        places = [(names.index(port.get_any_name()), request.get_tensor(port).data)
+                  for port in compiled.inputs]
+        results = [request.get_tensor(port).data for port in compiled.outputs]
 
         def run(*tensors: Tensor) -> list[Tensor]:
-            arrays = [t.contiguous().numpy() for t in tensors]
-            results = [np.empty(shape, dtype) for shape, dtype in outputs]  # to be kept by others
-            for i, port in used:
-                request.set_tensor(port, openvino.Tensor(arrays[i], shared_memory=True))
-            for i, result in enumerate(results):
-                request.set_output_tensor(i, openvino.Tensor(result, shared_memory=True))
+            for i, place in places:
+                np.copyto(place, tensors[i].numpy())
             request.infer()
-            return [torch.from_numpy(result) for result in results]
+            return [torch.from_numpy(result.copy()) for result in results]
 
         return run
 
@@ -87,8 +84,7 @@ class OpenVINOBackend(StagedBackend):
         """Converted now (about a second), or as it was kept."""
         kept = None
         if self.cache is not None:
-            variant = {'encode': '', 'predict': '-int8' if self.precision == 'int8' else '',
-                       'draw': '' if self._draws_in_bfloat16 else '-float32'}[stage]
+            variant = '-int8' if stage == 'predict' and self.precision == 'int8' else ''
             version = openvino.__version__.split('-')[0]
             kept = self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
             if kept.is_file():

@@ -55,7 +55,10 @@ def cache_of(model: TKN) -> Path | None:
 def fingerprint(model: TKN) -> str:
     """A short hash of the weights, the hyper-parameters and the code that makes graphs of them."""
     digest = hashlib.blake2b(digest_size=10)
-    digest.update(json.dumps(asdict(model.config), sort_keys=True).encode())
+    config = asdict(model.config)
+    for name in ('height', 'width', 'window'):  # told by the shapes of a graph's inputs
+        del config[name]
+    digest.update(json.dumps(config, sort_keys=True).encode())
     here = Path(__file__).parent
     sources = [*Path(tkn_ros.model.__file__).parent.glob('*.py'),
                *(here / f'{name}.py' for name in ('stages', 'rewrite', 'graphs'))]

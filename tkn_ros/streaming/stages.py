@@ -161,4 +161,4 @@ def to_float(frames: Tensor, dtype: torch.dtype) -> Tensor:
 
 def to_bytes(frames: Tensor) -> Tensor:
     """(B, m, 3, H, W) in [0, 1] -> (B, m, H, W, 3) uint8."""
-    return (frames.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).to(torch.uint8)
+    return (frames.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).to(torch.uint8).contiguous()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.shared_decoder import SharedDecoder
+from tkn_ros.streaming.backend import Backend, EagerBackend
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
 RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
@@ -22,12 +22,13 @@ RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
 
 @dataclass(frozen=True)
 class Observation:
-    """One encoded frame. keypoints: (K, 3); features: those of `KeypointDetector.encode`, B = 1."""
+    """One encoded frame. keypoints: (K, 3); features: those of the backend's `encode`, B = 1."""
 
     stamp_ns: int
     keypoints: Tensor
     features: list[Tensor]
     image: np.ndarray  # as received, (H, W, 3) uint8 RGB
+    frame: np.ndarray  # the same at the network's size
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,22 @@ class SlidingWindow:
     the window; 0 follows the camera (median of its recent intervals). The window is sampled by
     stamp: at each of its n moments the keypoints of the nearest frame within half a period are
     taken, and where a frame was lost they are interpolated between its neighbours.
+
+    stride: a prediction is `due` after so many frames; the paper's periodic correction, where
+    prediction runs at N times the camera's rate, is horizon / N. backend: what runs the network,
+    see `choose.make_backend`; None for eager PyTorch.
     """
 
-    def __init__(self, model: TKN, window: int = 0, period_ns: int = 0):
+    def __init__(self, model: TKN, window: int = 0, period_ns: int = 0,
+                 backend: Backend | None = None, stride: int = 1):
         self.model = model
-        self.decoder = SharedDecoder(model.detector)
-        weight = next(model.parameters())
-        self.device, self.dtype = weight.device, weight.dtype
+        self.backend = backend or EagerBackend(model)
+        self.decoder = getattr(self.backend, 'decoder', None)
+        self.device = self.backend.device
+        if stride < 1:
+            raise ValueError(f'stride is {stride}, expected at least 1 frame')
+        self.stride = stride
+        self._since_prediction = stride
         self.window = window or model.config.window
         if self.window < 1:
             raise ValueError(f'window is {window}, expected at least 1 frame')
@@ -99,21 +109,34 @@ class SlidingWindow:
         Returns why the window was emptied before it, or '' (the usual case). A frame with the
         stamp of the newest one is a duplicate and changes nothing.
         """
+        reason = self.admit(stamp_ns)
+        if reason is None:
+            return ''
+        frame = self.to_size(image)
+        keypoints, features = self.backend.encode(frame[None])  # (1, K, 3)
+        self.keep(Observation(stamp_ns, keypoints[0], features, image, frame))
+        return reason
+
+    def admit(self, stamp_ns: int) -> str | None:
+        """The first half of `push`: note the time of a new frame, None for a duplicate's."""
         reason = ''
         if self._ring:
             interval = stamp_ns - self._ring[-1].stamp_ns
             if interval == 0:
-                return ''
+                return None
             reason = self._discontinuity(interval)
             if reason:
                 self.clear()
                 self.resets += 1
             else:
                 self._intervals.append(interval)
-        keypoints, features = self._encode(image)
-        self._ring.append(Observation(stamp_ns, keypoints, features, image))
-        self._trim()
         return reason
+
+    def keep(self, observation: Observation) -> None:
+        """The second half of `push`: the encoded frame joins the ring."""
+        self._ring.append(observation)
+        self._since_prediction += 1
+        self._trim()
 
     def _discontinuity(self, interval: int) -> str:
         if interval < 0:
@@ -122,23 +145,16 @@ class SlidingWindow:
             return f'no frame came for {interval / 1e9:.3f} s'
         return ''
 
-    @torch.inference_mode()
-    def _encode(self, image: np.ndarray) -> tuple[Tensor, list[Tensor]]:
+    def to_size(self, image: np.ndarray) -> np.ndarray:
+        """Any (H, W, 3) uint8 at the network's size."""
         config = self.model.config
-        small = cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
-        frame = self._to_tensor(small)
-        keypoints, features = self.model.detector.encode(frame)  # (1, K, 3)
-        return keypoints[0], features
-
-    def _to_tensor(self, image: np.ndarray) -> Tensor:
-        """(H, W, 3) uint8 -> (1, 3, H, W) in [0, 1]."""
-        return torch.from_numpy(image).to(self.device).permute(2, 0, 1)[None].to(self.dtype) / 255
+        return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
 
     def _trim(self) -> None:
         """Keep what the window can still need, and only the newest frame's picture and features."""
         if len(self._ring) > 1:
             old = self._ring[-2]
-            self._ring[-2] = Observation(old.stamp_ns, old.keypoints, [], _NOTHING)
+            self._ring[-2] = Observation(old.stamp_ns, old.keypoints, [], _NOTHING, _NOTHING)
         oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
         while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
             self._ring.popleft()
@@ -168,25 +184,38 @@ class SlidingWindow:
                                          self._ring[after].keypoints, float(share)))
         return moments, torch.stack(picked)
 
+    def sample(self) -> tuple[list[int], Tensor] | None:
+        """Stamps and keypoints (n, K, 3) of the window's n moments; None while it is not full."""
+        return self._sample()
+
     @property
     def ready(self) -> bool:
         """True once `predict` has all the frames that it needs."""
         return self._sample() is not None
 
-    @torch.inference_mode()
+    @property
+    def due(self) -> bool:
+        """True if the window is full and `stride` frames have come since the last prediction."""
+        return self._since_prediction >= self.stride and self.ready
+
     def predict(self, horizon: int) -> Prediction | None:
         """The next `horizon` keypoint sets, or None while the window is not full."""
         sample = self._sample()
         if sample is None:
             return None
         moments, observed = sample
-        predicted = self.model.predict_keypoints(observed[None], horizon)[0]  # (m, K, 3)
+        predicted = self.backend.predict(observed[None], horizon)[0]  # (m, K, 3)
+        return self.prediction_of(moments, observed, predicted)
+
+    def prediction_of(self, moments: list[int], observed: Tensor, predicted: Tensor) -> Prediction:
+        """What `predict` makes of a sample of the window and the keypoints predicted from it."""
+        self._since_prediction = 0
+        horizon = len(predicted)
         period = self.period_ns
         return Prediction(period, moments, observed.float().cpu().numpy(),
                           [moments[-1] + (j + 1) * period for j in range(horizon)],
                           predicted.float().cpu().numpy(), self._ring[-1])
 
-    @torch.inference_mode()
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
         """All predicted frames, decoded as one batch: (m, H, W, 3) uint8 RGB.
 
@@ -194,13 +223,17 @@ class SlidingWindow:
         the newest frame in its full detail at any size; the paper's own are enlarged.
         """
         background = prediction.background
-        keypoints = torch.from_numpy(prediction.predicted).to(self.device, self.dtype)  # (m, K, 3)
-        source = None
-        if size and size != tuple(background.features[0].shape[-2:]):
-            source = self._to_tensor(_resize(background.image, size))  # (1, 3, H, W)
-        frames = self.decoder(keypoints, background.features, source)  # (m, 3, H, W)
-        frames = (frames.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1)
-        return frames.contiguous().cpu().numpy()
+        own = background.keypoints[None]  # (1, K, 3)
+        keypoints = torch.from_numpy(prediction.predicted)[None].to(own)  # (1, m, K, 3)
+        source = self.source_of(background, size)[None]
+        return self.backend.draw(keypoints, own, background.features, source)[0]
+
+    @staticmethod
+    def source_of(background: Observation, size: tuple[int, int] | None) -> np.ndarray:
+        """The frame to draw on, (H, W, 3) uint8: at the network's size, or at `size`."""
+        if not size or size == background.frame.shape[:2]:
+            return background.frame
+        return _resize(background.image, size)
 
 
 _NOTHING = np.empty((0, 0, 3), np.uint8)

@@ -1,0 +1,153 @@
+"""The demo as a user starts it: good input gives five files, bad input one line and no file."""
+
+import json
+import os
+import subprocess
+
+import av
+import numpy as np
+import pytest
+import torch
+from bags import PredictionBag
+from PIL import Image
+from ros_rig import PATIENCE, SECOND, environment, launcher, ros_or_skip
+from rosbags.highlevel import AnyReader
+from small_models import moving_square
+
+from tkn_ros.learning.checkpoints import DEFAULT_WEIGHTS
+from tkn_ros.video.synthetic import render_clip
+from tkn_ros.video.writers import write_video
+
+ros_or_skip()
+
+KEYS = {'frames_in', 'predictions', 'dropped', 'psnr', 'ssim', 'psnr_repeat_last',
+        'ssim_repeat_last', 'per_step', 'latency_ms', 'fps', 'resident_mib'}
+
+
+def demo(folder, *arguments):
+    """Its CompletedProcess, with `folder` as the working folder."""
+    return subprocess.run([launcher('demo'), *map(str, arguments)], cwd=folder, text=True,
+                          capture_output=True, timeout=6 * PATIENCE, env=environment(),
+                          stdin=subprocess.DEVNULL)
+
+
+def tree(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob('*'))
+
+
+def test_a_short_clip_from_end_to_end(tmp_path):
+    count = 60
+    write_video(tmp_path / 'clip.mp4', render_clip(5, count, 96, 128), 25)
+    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', tmp_path / 'x' / 'demo')
+    assert ended.returncode == 0, ended.stderr
+    out = tmp_path / 'x' / 'demo'
+    assert {p.name for p in out.iterdir()} >= {
+        'prediction.mp4', 'prediction.gif', 'montage.png', 'predictions.mcap', 'summary.json'}
+    assert [p.name for p in out.parent.iterdir()] == ['demo']
+
+    summary = json.loads((out / 'summary.json').read_text())
+    assert summary.keys() >= KEYS
+    assert summary['frames_in'] == count
+    # a frame that a newer one overtook on a busy machine is dropped, and known to be
+    assert 0 < summary['predictions'] <= count - 9
+    assert summary['predictions'] + summary['dropped'] <= count
+    assert [row['step'] for row in summary['per_step']] == list(range(1, 11))
+    assert 5 < summary['psnr'] < 60 and 0 < summary['ssim'] <= 1
+    assert 0 < summary['latency_ms']['p50'] <= summary['latency_ms']['p99']
+    assert summary['fps'] > 0 and 50 < summary['resident_mib'] < 1.2 * 1024
+    for name in ('frames in', 'predictions out', 'dropped', 'latency', 'repeat last'):
+        assert name in ended.stdout
+
+    with av.open(str(out / 'prediction.mp4')) as video:
+        pictures = [f.to_ndarray(format='rgb24') for f in video.decode(video=0)]
+    assert len(pictures) == count and np.std(pictures[-1]) > 10
+    with Image.open(out / 'prediction.gif') as gif:
+        assert gif.n_frames > 1
+    with Image.open(out / 'montage.png') as montage:
+        assert np.asarray(montage).std() > 10
+    with AnyReader([out / 'predictions.mcap']) as bag:
+        counts = {c.topic: c.msgcount for c in bag.connections}
+    assert counts['/camera/image_raw'] == count
+    assert counts['/tkn/predicted_keypoints'] == summary['predictions']
+    # the last burst may not have been whole when the recording ended
+    assert counts['/tkn/predicted_frames'] >= 10 * (summary['predictions'] - 1)
+
+
+def test_a_clip_too_short_to_measure_is_shown_all_the_same(tmp_path):
+    """14 frames have no prediction of 10 whose whole future is there; and the folder is reused."""
+    write_video(tmp_path / 'clip.mp4', moving_square(14, 48, 64), 10)
+    (tmp_path / 'demo').mkdir()
+    (tmp_path / 'demo' / 'summary.json').write_text('an earlier result')
+    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', 'demo')
+    assert ended.returncode == 0, ended.stderr
+    assert {p.name for p in (tmp_path / 'demo').iterdir()} >= {
+        'prediction.mp4', 'prediction.gif', 'montage.png', 'predictions.mcap', 'summary.json'}
+    summary = json.loads((tmp_path / 'demo' / 'summary.json').read_text())
+    assert summary['per_step'] == [] and summary['psnr'] is None
+    assert 'no prediction whose whole future' in ended.stdout
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with all kinds of bad input."""
+    (tmp_path / 'empty.mp4').write_bytes(b'')
+    (tmp_path / 'text.mp4').write_text('a text\n' * 100)
+    (tmp_path / 'nothing').mkdir()
+    write_video(tmp_path / 'short.mp4', moving_square(6, 48, 64), 25)
+    write_video(tmp_path / 'good.mp4', moving_square(20, 48, 64), 25)
+    with PredictionBag(tmp_path / 'two.mcap') as bag:
+        for i in range(3):
+            bag.image('/left/image', SECOND + i * SECOND // 10, moving_square(1)[0])
+            bag.image('/right/image', SECOND + i * SECOND // 10, moving_square(1)[0])
+    with PredictionBag(tmp_path / 'blind.mcap') as bag:
+        bag.keypoints('/points', SECOND, [2 * SECOND], SECOND, (48, 64))
+    whole = DEFAULT_WEIGHTS.read_bytes()
+    (tmp_path / 'cut.safetensors').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'pickled.pt').write_bytes(b'\x80\x02cos\nsystem\n.')
+    return tmp_path
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
+    (['--video', 'empty.mp4'], ['empty.mp4']),
+    (['--video', 'text.mp4'], ['text.mp4', 'pass a video file']),
+    (['--video', 'nothing'], ['nothing', 'empty']),
+    (['--video', 'two.mcap', '--topic', '/up/image'],
+     ['no topic /up/image', '/left/image, /right/image']),
+    (['--video', 'two.mcap'], ['2 image topics', '/left/image, /right/image']),
+    (['--video', 'blind.mcap'],
+     ['no image topic', '/points (tkn_ros/msg/PredictedKeypoints)']),
+    (['--video', 'good.mp4', '--weights', 'cut.safetensors'], ['cut.safetensors', 'truncated']),
+    (['--video', 'good.mp4', '--weights', 'pickled.pt', '--window', '4'], ['pickled.pt']),
+    (['--video', 'short.mp4'], ['6 frames', 'window of 10', 'longer clip']),
+    (['--video', 'good.mp4', '--window', '30'], ['20 frames', 'window of 30']),
+    (['--video', 'good.mp4', '--horizon', '0'], ['horizon']),
+    pytest.param(['--video', 'good.mp4', '--device', 'cuda'], ['device "cuda"', 'install'],
+                 marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
+], ids=lambda value: '_'.join(value) if isinstance(value, list) and value[0] == '--video' else '')
+def test_bad_input_gets_one_line_and_leaves_nothing(folder, arguments, said):
+    before = tree(folder)
+    ended = demo(folder, *arguments, '--out', folder / 'x' / 'demo')
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert ended.stderr.startswith('demo: ')
+    assert all(part in ended.stderr for part in said), ended.stderr
+    assert [p for p in tree(folder) if p not in (*before, 'x')] == []
+
+
+def test_a_folder_with_other_things_is_not_replaced(folder):
+    """Only an earlier result gives way."""
+    (folder / 'photos').mkdir()
+    (folder / 'photos' / 'dear.jpg').write_bytes(b'1')
+    before = tree(folder)
+    ended = demo(folder, '--video', 'good.mp4', '--out', 'photos')
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1, ended.stderr
+    assert 'photos' in ended.stderr and '--out' in ended.stderr
+    assert tree(folder) == before
+
+
+def test_help_names_every_option():
+    ended = demo(os.getcwd(), '--help')
+    assert ended.returncode == 0
+    for option in ('--video', '--topic', '--window', '--horizon', '--weights', '--device', '--out'):
+        assert option in ended.stdout

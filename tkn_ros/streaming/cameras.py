@@ -1,0 +1,61 @@
+"""Several cameras through one network: encoded, predicted and drawn as one batch."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backend import Backend, EagerBackend
+from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
+
+
+class Cameras:
+    """A `SlidingWindow` for each name; window, period_ns, backend and stride as there."""
+
+    def __init__(self, model: TKN, names: Sequence[str], window: int = 0, period_ns: int = 0,
+                 backend: Backend | None = None, stride: int = 1):
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f'cameras are {list(names)}, expected one or more different names')
+        self.backend = backend or EagerBackend(model)
+        self.windows = {name: SlidingWindow(model, window, period_ns, self.backend, stride)
+                        for name in names}
+
+    def push(self, images: Mapping[str, tuple[int, np.ndarray]]) -> dict[str, str]:
+        """Encode one frame each, {name: (stamp_ns, (H, W, 3) uint8 RGB)}, of some or all cameras.
+
+        Returns for each of them what `SlidingWindow.push` does.
+        """
+        reasons = {name: self.windows[name].admit(stamp) for name, (stamp, _) in images.items()}
+        new = [name for name, reason in reasons.items() if reason is not None]
+        if new:
+            frames = np.stack([self.windows[name].to_size(images[name][1]) for name in new])
+            keypoints, features = self.backend.encode(frames)  # (B, K, 3)
+            for i, name in enumerate(new):
+                stamp, image = images[name]
+                self.windows[name].keep(Observation(
+                    stamp, keypoints[i], [h[i:i + 1] for h in features], image, frames[i]))
+        return {name: reason or '' for name, reason in reasons.items()}
+
+    def predict(self, horizon: int) -> dict[str, Prediction]:
+        """One prediction for each camera whose window is full and whose stride is due."""
+        due = {name: window.sample() for name, window in self.windows.items() if window.due}
+        if not due:
+            return {}
+        observed = torch.stack([keypoints for _, keypoints in due.values()])  # (B, n, K, 3)
+        predicted = self.backend.predict(observed, horizon)  # (B, m, K, 3)
+        return {name: self.windows[name].prediction_of(moments, keypoints, predicted[i])
+                for i, (name, (moments, keypoints)) in enumerate(due.items())}
+
+    def render(self, predictions: Mapping[str, Prediction],
+               size: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
+        """The frames of predictions that `predict` gave together: (m, H, W, 3) uint8 each."""
+        if not predictions:
+            return {}
+        seen = [p.background for p in predictions.values()]
+        own = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
+        keypoints = torch.from_numpy(np.stack([p.predicted for p in predictions.values()]))
+        features = [torch.cat(h) for h in zip(*(o.features for o in seen))]
+        source = np.stack([SlidingWindow.source_of(o, size) for o in seen])
+        frames = self.backend.draw(keypoints.to(own), own, features, source)
+        return dict(zip(predictions, frames))

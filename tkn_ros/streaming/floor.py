@@ -1,0 +1,107 @@
+"""The least time that a prediction can take on this machine: its arithmetic and its reading.
+
+A stage cannot be faster than its multiply-accumulates at the rate of a large matrix product, nor
+than the reading of its weights at the rate of memory; the two rates are measured here.
+"""
+
+import time
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.stages import Encode, Predict, draw_stage
+
+BYTES = {'float32': 4, 'bfloat16': 2, 'float16': 2, 'int8': 1}
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Measured: multiply-accumulates a second by type, bytes read a second."""
+
+    macs: dict[str, float]
+    bytes_read: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-accumulates of each stage for one prediction, and weights that it must read."""
+
+    encode: int
+    predict: int  # all passes
+    draw: int
+    passes: int
+    weights: int  # of the predictor
+
+
+@torch.inference_mode()
+def measure_rates(device: str, seconds: float = 1.0) -> Rates:
+    """With torch's present number of threads; takes about `seconds`."""
+    types = [torch.float32, torch.bfloat16]
+    if device != 'cpu':
+        types.append(torch.float16)
+    share = seconds / (2 * len(types) + 1)
+    size = 1024 if device == 'cpu' else 8192
+    side = 64 if device == 'cpu' else 256
+    macs = {}
+    for dtype in types:
+        a = torch.randn(size, size, device=device).to(dtype)
+        product = size ** 3 / _best(lambda a=a: a @ a, share, device)
+        # some libraries have a faster convolution than product, or the other way round
+        x = torch.randn(1, 256, side, side, device=device).to(dtype)
+        x = x.to(memory_format=torch.channels_last)
+        w = torch.randn(256, 256, 3, 3, device=device).to(dtype)
+        convolution = w.numel() * side ** 2 / _best(
+            lambda x=x, w=w: torch.conv2d(x, w, padding=1), share, device)
+        macs[str(dtype).removeprefix('torch.')] = max(product, convolution)
+    # as large as the predictor's weights, which a cache may partly hold between predictions
+    block = torch.randn(19_000_000 // 2 if device == 'cpu' else 250_000_000, device=device)
+    return Rates(macs, block.numel() * 4 / _best(block.sum, share, device))
+
+
+def _best(function, seconds: float, device: str) -> float:
+    """The shortest time of many runs [s]."""
+    best, until = float('inf'), time.perf_counter() + seconds
+    function()
+    while time.perf_counter() < until:
+        _wait(device)
+        started = time.perf_counter()
+        function()
+        _wait(device)
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def _wait(device: str) -> None:
+    if device != 'cpu':
+        torch.cuda.synchronize(device)
+
+
+@torch.no_grad()
+def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
+               cameras: int = 1) -> Work:
+    """By running the rewritten stages once and counting."""
+    b, k = cameras, model.config.detector.keypoints
+    with next(model.parameters()).device:
+        frames = torch.zeros(b, height, width, 3, dtype=torch.uint8)
+        observed, own, drawn = (torch.zeros(b, m, k, 3) for m in (window, 1, horizon))
+    encode, predict, draw = Encode(model.detector), Predict(model), draw_stage(model)
+    features = encode(frames)[1:]
+    passes = -(-horizon // window)
+    return Work(_macs(encode, frames), passes * _macs(predict, observed),
+                _macs(draw, drawn, own[:, 0], frames, *features),
+                passes, sum(p.numel() for p in model.predictor.parameters()))
+
+
+def _macs(stage, *inputs) -> int:
+    with FlopCounterMode(display=False) as counter:
+        stage(*inputs)
+    return counter.get_total_flops() // 2
+
+
+def floor_ms(work: Work, rates: Rates, precision: str) -> float:
+    """[ms] for one prediction in this precision. Products of 8 bits count as bfloat16's."""
+    rate = rates.macs.get('bfloat16' if precision == 'int8' else precision, rates.macs['float32'])
+    reading = work.passes * work.weights * BYTES[precision] / rates.bytes_read
+    return 1e3 * ((work.encode + work.draw) / rate + max(work.predict / rate, reading))
