@@ -8,6 +8,8 @@ import pytest
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
+# before anything imports torch; on a busy machine threads that wait for each other cost seconds
+os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 
 @pytest.fixture(scope='session', autouse=True)

@@ -10,11 +10,12 @@ import pytest
 import torch
 from bags import PredictionBag
 from PIL import Image
-from ros_rig import PATIENCE, SECOND, environment, launcher, ros_or_skip
+from ros_rig import PATIENCE, SECOND, launcher, ros_or_skip
 from rosbags.highlevel import AnyReader
 from small_models import moving_square
 
 from tkn_ros.learning.checkpoints import DEFAULT_WEIGHTS
+from tkn_ros.nodes.demo import main, table
 from tkn_ros.video.synthetic import render_clip
 from tkn_ros.video.writers import write_video
 
@@ -27,7 +28,7 @@ KEYS = {'frames_in', 'predictions', 'dropped', 'psnr', 'ssim', 'psnr_repeat_last
 def demo(folder, *arguments):
     """Its CompletedProcess, with `folder` as the working folder."""
     return subprocess.run([launcher('demo'), *map(str, arguments)], cwd=folder, text=True,
-                          capture_output=True, timeout=6 * PATIENCE, env=environment(),
+                          capture_output=True, timeout=6 * PATIENCE,
                           stdin=subprocess.DEVNULL)
 
 
@@ -36,11 +37,14 @@ def tree(folder):
 
 
 def test_a_short_clip_from_end_to_end(tmp_path):
-    count = 60
+    count, out = 60, tmp_path / 'x' / 'demo'
+    out.mkdir(parents=True)  # an earlier result is replaced
+    (out / 'summary.json').write_text('{}')
+    (out / 'old.txt').write_text('old')
     write_video(tmp_path / 'clip.mp4', render_clip(5, count, 96, 128), 25)
-    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', tmp_path / 'x' / 'demo')
+    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', out)
     assert ended.returncode == 0, ended.stderr
-    out = tmp_path / 'x' / 'demo'
+    assert not (out / 'old.txt').exists()
     assert {p.name for p in out.iterdir()} >= {
         'prediction.mp4', 'prediction.gif', 'montage.png', 'predictions.mcap', 'summary.json'}
     assert [p.name for p in out.parent.iterdir()] == ['demo']
@@ -73,18 +77,11 @@ def test_a_short_clip_from_end_to_end(tmp_path):
     assert counts['/tkn/predicted_frames'] >= 10 * (summary['predictions'] - 1)
 
 
-def test_a_clip_too_short_to_measure_is_shown_all_the_same(tmp_path):
-    """14 frames have no prediction of 10 whose whole future is there; and the folder is reused."""
-    write_video(tmp_path / 'clip.mp4', moving_square(14, 48, 64), 10)
-    (tmp_path / 'demo').mkdir()
-    (tmp_path / 'demo' / 'summary.json').write_text('an earlier result')
-    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', 'demo')
-    assert ended.returncode == 0, ended.stderr
-    assert {p.name for p in (tmp_path / 'demo').iterdir()} >= {
-        'prediction.mp4', 'prediction.gif', 'montage.png', 'predictions.mcap', 'summary.json'}
-    summary = json.loads((tmp_path / 'demo' / 'summary.json').read_text())
-    assert summary['per_step'] == [] and summary['psnr'] is None
-    assert 'no prediction whose whole future' in ended.stdout
+def test_a_clip_too_short_to_measure_has_a_table_all_the_same():
+    summary = {'frames_in': 14, 'predictions': 5, 'dropped': 0, 'per_step': [], 'psnr': None,
+               'ssim': None, 'psnr_repeat_last': None, 'ssim_repeat_last': None, 'fps': 100.0,
+               'latency_ms': {'p50': 1.0, 'p99': 2.0}, 'resident_mib': 400.0}
+    assert 'no prediction whose whole future is in the clip' in table(summary)
 
 
 @pytest.fixture
@@ -118,31 +115,49 @@ def folder(tmp_path):
     (['--video', 'blind.mcap'],
      ['no image topic', '/points (tkn_ros/msg/PredictedKeypoints)']),
     (['--video', 'good.mp4', '--weights', 'cut.safetensors'], ['cut.safetensors', 'truncated']),
-    (['--video', 'good.mp4', '--weights', 'pickled.pt', '--window', '4'], ['pickled.pt']),
+    (['--video', 'good.mp4', '--weights', 'pickled.pt'], ['pickled.pt', 'another format']),
     (['--video', 'short.mp4'], ['6 frames', 'window of 10', 'longer clip']),
     (['--video', 'good.mp4', '--window', '30'], ['20 frames', 'window of 30']),
-    (['--video', 'good.mp4', '--horizon', '0'], ['horizon']),
     pytest.param(['--video', 'good.mp4', '--device', 'cuda'], ['device "cuda"', 'install'],
                  marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
 ], ids=lambda value: '_'.join(value) if isinstance(value, list) and value[0] == '--video' else '')
-def test_bad_input_gets_one_line_and_leaves_nothing(folder, arguments, said):
+def test_bad_input_gets_one_line_and_leaves_nothing(folder, monkeypatch, capfd, arguments, said):
+    """Nothing is started yet, so that this may run here."""
+    before = tree(folder)
+    monkeypatch.chdir(folder)
+    assert main([*arguments, '--out', 'x/demo']) == 1
+    output, error = capfd.readouterr()
+    assert output == ''
+    check_one_line(error, said)
+    assert tree(folder) == before
+
+
+@pytest.mark.parametrize(('arguments', 'said'), [
+    (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
+    (['--video', 'good.mp4', '--horizon', '0'], ['the predictor node ended early', 'horizon']),
+], ids=['at once', 'told by a node'])
+def test_bad_input_as_a_process(folder, arguments, said):
     before = tree(folder)
     ended = demo(folder, *arguments, '--out', folder / 'x' / 'demo')
     assert ended.returncode == 1
-    assert len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert ended.stderr.startswith('demo: ')
-    assert all(part in ended.stderr for part in said), ended.stderr
+    check_one_line(ended.stderr, said)
     assert [p for p in tree(folder) if p not in (*before, 'x')] == []
 
 
-def test_a_folder_with_other_things_is_not_replaced(folder):
+def check_one_line(error, said):
+    assert len(error.splitlines()) == 1, error
+    assert error.startswith('demo: ')
+    assert all(part in error for part in said), error
+
+
+def test_a_folder_with_other_things_is_not_replaced(folder, monkeypatch, capfd):
     """Only an earlier result gives way."""
     (folder / 'photos').mkdir()
     (folder / 'photos' / 'dear.jpg').write_bytes(b'1')
     before = tree(folder)
-    ended = demo(folder, '--video', 'good.mp4', '--out', 'photos')
-    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1, ended.stderr
-    assert 'photos' in ended.stderr and '--out' in ended.stderr
+    monkeypatch.chdir(folder)
+    assert main(['--video', 'good.mp4', '--out', 'photos']) == 1
+    check_one_line(capfd.readouterr().err, ['--out photos', 'name a new folder'])
     assert tree(folder) == before
 
 

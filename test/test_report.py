@@ -121,6 +121,14 @@ def test_the_pictures(tmp_path):
         assert np.asarray(montage).std() > 10
 
 
+def test_a_clip_without_any_whole_future_is_drawn_but_not_measured(tmp_path):
+    result = report(write(tmp_path / 'p.mcap', count=7), tmp_path / 'out')
+    assert result['predictions'] == 3 and result['evaluated_predictions'] == 0
+    assert result['per_step'] == [] and result['psnr'] is None
+    assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
+        'montage.png', 'prediction.gif', 'prediction.mp4']
+
+
 def test_predicted_frames_of_another_size_are_measured_at_their_own(tmp_path):
     small = np.full((12, 16, 3), 100, np.uint8)
     with PredictionBag(tmp_path / 'p.mcap') as bag:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tkn_ros.commands import benchmark, evaluate, predict, train
+from tkn_ros.commands import benchmark, evaluate, export, predict, train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             ('train', train, 'learn from any recordings'),
             ('evaluate', evaluate, 'PSNR and SSIM of predictions beside trivial ones'),
             ('predict', predict, "a video's frames as they had been predicted"),
-            ('benchmark', benchmark, 'how fast each backend is here, and what it costs')):
+            ('benchmark', benchmark, 'how fast each backend is here, and what it costs'),
+            ('export', export, 'the network as ONNX, OpenVINO IR or a PyTorch program')):
         parser_of_it = commands.add_parser(name, help=summary)
         module.add_arguments(parser_of_it)
         parser_of_it.set_defaults(run=module.run)

@@ -65,10 +65,12 @@ def run(options: argparse.Namespace) -> None:
     with joined(device) as processes:
         try:
             _run(options, device, processes)
-        except (ValueError, OSError, RuntimeError):
+        except (ValueError, OSError, RuntimeError) as error:
             if processes.first:
                 raise
-            sys.exit(1)  # the first process tells what is wrong
+            message = ' '.join(str(error).split())
+            print(f'tkn: process {processes.rank}: {message}', file=sys.stderr)
+            sys.exit(1)
 
 
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:

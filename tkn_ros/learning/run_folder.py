@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from copy import deepcopy
 from pathlib import Path
 
@@ -95,8 +96,10 @@ class RunFolder:
             self._append()
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = ' '.join(str(error).split())[:200]
-            raise SavingError(f'{self.path}: saving failed at {where} ({reason}); {self.saved}, '
-                              'intact. Make room and go on with --resume') from None
+            free = shutil.disk_usage(self.path).free / 1e6
+            raise SavingError(f'{self.path}: saving failed at {where} with {free:.1f} MB free '
+                              f'({reason}); {self.saved}, intact. Make room and go on with '
+                              '--resume') from None
         self.saved = f'the checkpoint of {where} is in {self.model}'
 
     def log(self, stage: Stage, loss: float) -> None:

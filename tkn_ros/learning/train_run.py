@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +34,7 @@ from tkn_ros.video.writers import write_image
 
 SHARES = {'detector': 3, 'predictor': 2, 'joint': 3}  # of the minutes, among the stages there are
 SAVE_SECONDS, PICTURE_SECONDS = 60.0, 120.0
+RESERVE = 0.97  # of the minutes: the rest is for starting, saving and the last step
 FRAME_LIMIT = 20  # frames of a picture's prediction
 
 
@@ -178,7 +180,8 @@ class _Running:
         if restored:
             stage.restore(restored)
         bar = tqdm(total=stage.plan.steps, initial=stage.step, desc=name, unit='step',
-                   mininterval=1.0, disable=None if self.processes.first else True)
+                   mininterval=1.0 if sys.stderr.isatty() else 30.0,
+                   disable=not self.processes.first)
         saved = drawn = time.monotonic()
         try:
             with bar, Interrupt(self.processes.first) as interrupt:
@@ -230,7 +233,7 @@ class _Running:
         """What this stage has had, and its part of the minutes that are left."""
         if not self.means.minutes:
             return 0.0
-        left = self.means.minutes * 60 - self._spent()
+        left = RESERVE * self.means.minutes * 60 - self._spent()
         shares = [SHARES[name] for name in self.order.settings.stages[number:]]
         return elapsed + max(1.0, self.processes.agree(left * shares[0] / sum(shares)))
 

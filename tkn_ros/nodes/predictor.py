@@ -34,6 +34,7 @@ from tkn_ros.nodes.conversions import (
 from tkn_ros.nodes.parameters import declare
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.nodes.run import run
+from tkn_ros.streaming.choose import make_backend
 from tkn_ros.streaming.devices import choose_device
 from tkn_ros.streaming.window import Prediction, SlidingWindow
 from tkn_ros.video.drawing import montage
@@ -77,6 +78,9 @@ class Predictor(Node):
                             'sensor_msgs/CompressedImage on the same topic + "/compressed"')
         threads = declare(self, 'threads', 0, 'CPU threads of the inference; 0: all cores but one, '
                           'which the middleware and the other nodes need', 0, 256)
+        backend = declare(self, 'backend', 'auto', 'What runs the network: auto (the fastest of a '
+                          'short trial at the first start), eager, compile, onnxruntime, openvino '
+                          'or cuda')
         if transport not in ('raw', 'compressed'):
             raise ValueError(f'image_transport is "{transport}", expected "raw" or "compressed"')
 
@@ -85,8 +89,10 @@ class Predictor(Node):
         model = load_checkpoint(weights, choose_device(device))
         self.cells = tuple(side // model.config.detector.total_stride
                            for side in (model.config.height, model.config.width))
-        self.window = SlidingWindow(model, window, round(NS / frame_rate) if frame_rate else 0)
-        _warm_up(self.window, self.horizon)
+        engine = make_backend(model, backend, horizon=self.horizon, window=window)
+        self.window = SlidingWindow(model, window, round(NS / frame_rate) if frame_rate else 0,
+                                    engine)
+        _warm_up(self.window, self.horizon, self.output_size)
 
         self.counters = Counters()
         self.waiting: deque = deque()  # (Image or CompressedImage, whether a prediction is due)
@@ -120,7 +126,8 @@ class Predictor(Node):
         self.create_timer(0.2, self._watch, clock=steady)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
         self.get_logger().info(
-            f'{self.window.window} frames in, {self.horizon} out, on {self.window.device}; '
+            f'{self.window.window} frames in, {self.horizon} out, on {self.window.device} by '
+            f'{engine.name} {engine.precision} ({engine.why}); '
             f'waiting for images: {self.images_in.describe()}')
 
     # ---- the executor's thread: store, watch, report
@@ -161,7 +168,8 @@ class Predictor(Node):
         else:
             level, text = DiagnosticStatus.OK, 'predicting'
         values = {**vars(self.counters), 'latency_ms': f'{self.latency_ms:.1f}',
-                  'frame_period_s': self.window.period_ns / NS, 'device': self.window.device}
+                  'frame_period_s': self.window.period_ns / NS, 'device': self.window.device,
+                  'backend': f'{self.window.backend.name} {self.window.backend.precision}'}
         message = DiagnosticArray(status=[DiagnosticStatus(
             level=level, name=f'{self.get_fully_qualified_name()}: prediction', message=text,
             hardware_id=self.images_in.topic,
@@ -281,14 +289,15 @@ def _output_size(value) -> tuple[int, int]:
                      'each, [0, 0] for the model\'s own size or [-1, -1] for the camera\'s')
 
 
-def _warm_up(window: SlidingWindow, horizon: int) -> None:
+def _warm_up(window: SlidingWindow, horizon: int, output_size: tuple[int, int]) -> None:
     """The first passes are slow (memory, kernels to choose): have them before the first image."""
     config = window.model.config
     blank = np.zeros((config.height, config.width, 3), np.uint8)
     for i in range(window.window + 1):
         window.push(i * NS, blank)
     if (prediction := window.predict(horizon)) is not None:
-        window.render(prediction)
+        width, height = output_size
+        window.render(prediction, (height, width) if width > 0 else None)
     window.clear()
 
 

@@ -21,11 +21,11 @@ INT8_RUN = 128
 
 
 def openvino_precisions() -> list[str]:
-    """What this CPU computes in, the fastest first; [] without OpenVINO."""
+    """What this CPU computes in; [] without OpenVINO."""
     if openvino is None:
         return []
     can = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    return ['int8', 'bfloat16', 'float32'] if 'BF16' in can else ['int8', 'float32']
+    return ['bfloat16', 'int8', 'float32'] if 'BF16' in can else ['float32', 'int8']
 
 
 class OpenVINOBackend(StagedBackend):

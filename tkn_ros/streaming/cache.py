@@ -1,13 +1,14 @@
 """What is kept between runs: converted graphs and the choice of a backend.
 
 All of it is made anew when it is missing; delete the folder at any time. It is $TKN_CACHE_DIR, or
-tkn_ros in $XDG_CACHE_HOME or ~/.cache.
+tkn_ros/engine in $XDG_CACHE_HOME or ~/.cache.
 """
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -28,7 +29,7 @@ def cache_root() -> Path | None:
     root = os.environ.get('TKN_CACHE_DIR')
     if not root:
         base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-        root = Path(base) / 'tkn_ros'
+        root = Path(base) / 'tkn_ros' / 'engine'
     root = Path(root)
     with contextlib.suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
@@ -45,8 +46,8 @@ def cache_of(model: TKN) -> Path | None:
     with contextlib.suppress(OSError):
         folder.mkdir(exist_ok=True)
         os.utime(folder)
-        others = sorted((p for p in root.iterdir() if p.is_dir()), key=lambda p: p.stat().st_mtime)
-        for old in others[:-KEPT_WEIGHTS]:
+        ours = [p for p in root.iterdir() if p.is_dir() and re.fullmatch('[0-9a-f]{20}', p.name)]
+        for old in sorted(ours, key=lambda p: p.stat().st_mtime)[:-KEPT_WEIGHTS]:
             shutil.rmtree(old, ignore_errors=True)
         return folder
     return None

@@ -23,7 +23,7 @@ from tkn_ros.streaming.quality import MAX_LOSS, figures, synthetic_clips
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
 ROUNDS, REPETITIONS = 4, 4  # of the trial
 FAR_BEHIND = 3.0  # times the best one's time, after which it is not tried further
-PATIENCE = 20.0  # [s] after which the trial starts on no further backend
+PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 
 @dataclass(frozen=True)

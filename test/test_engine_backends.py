@@ -1,0 +1,234 @@
+"""Every backend against eager PyTorch in float32, and the window on any of them."""
+
+import importlib.util
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from small_models import SIDE, WINDOW, moving_square, small_config, small_model
+
+from tkn_ros.model.build import build
+from tkn_ros.model.detector import STRUCTURES
+from tkn_ros.streaming.backend import BackendError, EagerBackend
+from tkn_ros.streaming.backend_cuda import CUDABackend
+from tkn_ros.streaming.backend_onnxruntime import ONNXRuntimeBackend
+from tkn_ros.streaming.backend_openvino import OpenVINOBackend, openvino_precisions
+from tkn_ros.streaming.backend_torch import TorchBackend
+from tkn_ros.streaming.cameras import Cameras
+from tkn_ros.streaming.choose import make_backend
+from tkn_ros.streaming.window import SlidingWindow
+
+MS = 1_000_000
+# largest differences of keypoints (of about 1) and mean ones of bytes (of 255)
+EXACT, ROUNDED = (1e-5, 0.05), (0.05, 6.0)
+
+
+def has(*packages):
+    return all(importlib.util.find_spec(name) for name in packages)
+
+
+needs_openvino = pytest.mark.skipif(not has('openvino'), reason='openvino is not installed')
+needs_onnx = pytest.mark.skipif(not has('onnx', 'onnxruntime'),
+                                reason='onnx and onnxruntime are not installed')
+needs_bfloat16 = pytest.mark.skipif('bfloat16' not in openvino_precisions(),
+                                    reason='no bfloat16 on this CPU, or no OpenVINO')
+BACKENDS = [
+    pytest.param(lambda m: TorchBackend(m, 'float32'), EXACT, id='stages'),
+    pytest.param(lambda m: TorchBackend(m, 'bfloat16'), ROUNDED, id='eager-bfloat16'),
+    pytest.param(lambda m: CUDABackend(m, 'float32', 'cpu'), EXACT, id='cuda-on-cpu'),
+    pytest.param(lambda m: CUDABackend(m, 'float16', 'cpu'), ROUNDED, id='cuda-on-cpu-float16'),
+    pytest.param(ONNXRuntimeBackend, EXACT, id='onnxruntime', marks=needs_onnx),
+    pytest.param(lambda m: OpenVINOBackend(m, 'float32'), EXACT, id='openvino-float32',
+                 marks=needs_openvino),
+    pytest.param(lambda m: OpenVINOBackend(m, 'bfloat16'), ROUNDED, id='openvino-bfloat16',
+                 marks=needs_bfloat16),
+    pytest.param(lambda m: OpenVINOBackend(m, 'int8'), ROUNDED, id='openvino-int8',
+                 marks=needs_openvino),
+]
+
+
+def noise(*shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+
+
+def compare(backend, model, tolerance, cameras=2, horizon=WINDOW + 2, size=None):
+    keypoints_off, bytes_off = tolerance
+    reference, frames = EagerBackend(model), noise(cameras, SIDE, SIDE, 3)
+    own, features = reference.encode(frames)
+    mine, my_features = backend.encode(frames)
+    assert (mine.float() - own).abs().max() <= keypoints_off
+    torch.manual_seed(0)
+    window = own[:, None] + 0.1 * torch.randn(cameras, WINDOW, *own.shape[1:])
+    expected = reference.predict(window, horizon)
+    predicted = backend.predict(window, horizon)
+    assert predicted.shape == expected.shape
+    assert (predicted.float() - expected).abs().max() <= keypoints_off * 2
+    source = frames if size is None else noise(cameras, *size, 3, seed=1)
+    drawn = backend.draw(expected, mine, my_features, source).astype(int)
+    right = reference.draw(expected, own, features, source).astype(int)
+    assert drawn.shape == right.shape == (cameras, horizon, *source.shape[1:])
+    assert np.abs(drawn - right).mean() <= bytes_off
+    assert np.ptp(right) > 50  # not a picture that any backend would draw
+
+
+@pytest.mark.parametrize(('make', 'tolerance'), BACKENDS)
+def test_it_draws_what_the_reference_draws(make, tolerance):
+    for output in ('frame', 'change'):
+        model = small_model(output=output)
+        backend = make(model)
+        compare(backend, model, tolerance)
+        compare(backend, model, tolerance, cameras=1, horizon=1, size=(24, 40))
+
+
+@pytest.mark.parametrize('residual', [False, True])
+@pytest.mark.parametrize(('make', 'tolerance'), BACKENDS)
+def test_later_results_leave_earlier_ones_alone(make, tolerance, residual):
+    backend = make(small_model(residual=residual))
+    first, features = backend.encode(noise(1, SIDE, SIDE, 3))
+    kept = [first.clone(), *(h.clone() for h in features)]
+    backend.encode(noise(1, SIDE, SIDE, 3, seed=1))
+    assert all(torch.equal(a, b) for a, b in zip(kept, (first, *features)))
+    window = first[:, None].expand(-1, WINDOW, -1, -1).contiguous()
+    predicted = backend.predict(window, 3)
+    copy = predicted.clone()
+    frames = backend.draw(predicted, first, features, noise(1, SIDE, SIDE, 3))
+    copied = frames.copy()
+    backend.predict(window + 0.1, 3)
+    backend.draw(predicted + 0.3, first, features, noise(1, SIDE, SIDE, 3, seed=2))
+    assert torch.equal(predicted, copy) and np.array_equal(frames, copied)
+
+
+@pytest.mark.parametrize('structure', STRUCTURES)
+@pytest.mark.parametrize('process', ['parallel', 'sequential'])
+def test_every_network_of_the_paper_runs_on_the_stages(structure, process):
+    from dataclasses import replace
+    config = small_config('frame', process=process)
+    config = replace(config, detector=replace(config.detector, structure=structure))
+    torch.manual_seed(0)
+    model = build(config).eval()
+    with torch.no_grad():
+        for weight in model.detector.parameters():
+            weight.normal_(0, 0.3)
+    compare(TorchBackend(model), model, EXACT, cameras=1)
+    frames = noise(1, WINDOW, SIDE, SIDE, 3)
+    with torch.no_grad():
+        clip = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).float() / 255
+        drawn, predicted = model(clip, 3)
+    reference = EagerBackend(model)
+    own, features = reference.encode(np.ascontiguousarray(frames[:, -1]))
+    mine = reference.draw(predicted, own, features, np.ascontiguousarray(frames[:, -1]))
+    expected = (drawn.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).numpy()
+    assert np.abs(mine.astype(int) - expected).max() <= 1
+
+
+def test_the_whole_step_of_the_gpu_keeps_its_own_window():
+    model = small_model(residual=True)
+    backend, reference = CUDABackend(model, 'float32', 'cpu'), SlidingWindow(model)
+    clip = moving_square(9)
+    for i, frame in enumerate(clip):
+        reference.push(i * 33 * MS, frame)
+        frames, keypoints = backend.step(frame[None], WINDOW, 6)
+    expected = reference.predict(6)
+    assert np.abs(keypoints[0] - expected.predicted).max() < 1e-5
+    assert np.abs(frames[0].astype(int) - reference.render(expected)).max() <= 1
+
+
+@needs_openvino
+def test_the_window_runs_on_any_backend():
+    model, clip = small_model(), moving_square(7, 48, 64)
+    plain = SlidingWindow(model)
+    fast = SlidingWindow(model, backend=OpenVINOBackend(model, 'float32'))
+    for i, frame in enumerate(clip):
+        plain.push(i * 33 * MS, frame)
+        fast.push(i * 33 * MS, frame)
+    expected, predicted = plain.predict(5), fast.predict(5)
+    assert np.abs(predicted.predicted - expected.predicted).max() < 1e-4
+    for size in (None, (48, 64)):
+        off = fast.render(predicted, size).astype(int) - plain.render(expected, size)
+        assert np.abs(off).mean() < 0.05
+
+
+def test_several_cameras_in_one_batch_see_what_each_sees_alone():
+    model = small_model()
+    clips = {'left': moving_square(8), 'right': moving_square(8, 48, 40, seed=5)}
+    together = Cameras(model, list(clips))
+    alone = {name: SlidingWindow(model) for name in clips}
+    for i in range(8):
+        images = {name: (i * 33 * MS, clip[i]) for name, clip in clips.items()}
+        if i == 4:
+            del images['right']  # a frame lost
+        assert together.push(images) == {name: '' for name in images}
+        for name, (stamp, image) in images.items():
+            alone[name].push(stamp, image)
+    predictions = together.predict(5)
+    assert set(predictions) == {'left', 'right'}
+    frames = together.render(predictions)
+    for name, window in alone.items():
+        expected = window.predict(5)
+        assert predictions[name].predicted_ns == expected.predicted_ns
+        assert np.abs(predictions[name].predicted - expected.predicted).max() < 1e-5
+        assert np.abs(frames[name].astype(int) - window.render(expected)).max() <= 1
+    assert together.push({'left': (7 * 33 * MS, clips['left'][7])}) == {'left': ''}  # a duplicate
+    with pytest.raises(ValueError, match='different names'):
+        Cameras(model, ['a', 'a'])
+
+
+def test_a_prediction_is_due_at_every_stride():
+    window = SlidingWindow(small_model(), stride=3)
+    due = []
+    for i, frame in enumerate(moving_square(12)):
+        window.push(i * 33 * MS, frame)
+        due.append(window.due)
+        if window.due:
+            window.predict(2)
+    assert [i for i, d in enumerate(due) if d] == [3, 6, 9]
+    with pytest.raises(ValueError, match='stride is 0'):
+        SlidingWindow(small_model(), stride=0)
+
+
+@pytest.mark.parametrize('name', ['eager', pytest.param('openvino', marks=needs_openvino)])
+def test_ten_thousand_predictions_take_no_more_memory(name):
+    model, clip = small_model(), moving_square(8)
+    window = SlidingWindow(model, backend=make_backend(model, name, threads=1, cached=False))
+    process = psutil.Process()
+
+    def predict(count):
+        for i in range(count):
+            predict.stamp += 33 * MS
+            window.push(predict.stamp, clip[i % 8])
+            if (prediction := window.predict(2)) is not None and name == 'openvino' or i % 5 == 0:
+                prediction and window.render(prediction)
+
+    predict.stamp = 0
+    predict(1000)
+    before = process.memory_info().rss
+    predict(10_000)
+    assert process.memory_info().rss - before < 3 * 2 ** 20
+
+
+@pytest.mark.parametrize(('name', 'precision', 'message'), [
+    ('tensorrt', '', 'backend "tensorrt" is unknown; use one of auto, eager'),
+    ('cuda', '', 'backend "cuda" runs on a GPU, and device is "cpu"'),
+    pytest.param('openvino', 'float16', 'precision "float16": backend "openvino" has',
+                 marks=needs_openvino),
+    pytest.param('onnxruntime', 'int8', 'precision "int8": backend "onnxruntime" has float32 only',
+                 marks=needs_onnx),
+])
+def test_what_cannot_be_had_is_named_with_the_way_out(name, precision, message):
+    with pytest.raises(BackendError, match=message) as error:
+        make_backend(small_model(), name, precision, cached=False)
+    assert '\n' not in str(error.value)
+
+
+def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
+    import tkn_ros.streaming.backend_onnxruntime as onnx_module
+    import tkn_ros.streaming.backend_openvino as openvino_module
+    monkeypatch.setattr(onnx_module, 'onnxruntime', None)
+    monkeypatch.setattr(openvino_module, 'openvino', None)
+    with pytest.raises(BackendError, match='pip install openvino'):
+        make_backend(small_model(), 'openvino', cached=False)
+    with pytest.raises(BackendError, match='pip install onnx onnxruntime'):
+        make_backend(small_model(), 'onnxruntime', cached=False)
+    backend = make_backend(small_model(), 'auto', cached=False)
+    assert backend.name == 'eager' and 'pip install openvino' in backend.why
