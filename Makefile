@@ -11,8 +11,8 @@ DEMO_ARGS ?=
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 SOURCES := $(shell find tkn_ros msg launch config -type f ! -name '*.pyc') CMakeLists.txt package.xml
-# Loopback only, and a transport that carries whole images (Fast DDS's default shared memory drops
-# messages above half a megabyte).
+# Loopback only. (Under LOCALHOST rmw_fastrtps picks its own transports; UDPv4 counts where the
+# range is set wider: Fast DDS's shared memory drops best-effort messages above half a megabyte.)
 ROS_ENV := ROS_AUTOMATIC_DISCOVERY_RANGE=$${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} \
 	FASTDDS_BUILTIN_TRANSPORTS=$${FASTDDS_BUILTIN_TRANSPORTS:-UDPv4}
 

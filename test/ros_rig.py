@@ -21,8 +21,8 @@ def ros_or_skip() -> None:
     """Skip the module that asks where ROS 2 or this package's messages are missing."""
     try:
         import rclpy  # noqa: F401
-        from tkn_ros.msg import PredictedKeypoints  # noqa: F401
 
+        from tkn_ros.msg import PredictedKeypoints  # noqa: F401
         from tkn_ros.nodes.install import install_prefix
         install_prefix()
     except (ImportError, FileNotFoundError) as error:

@@ -14,9 +14,9 @@ ros_or_skip()
 
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
-from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 
 from tkn_ros.model.detector import keypoints_to_maps, maps_to_keypoints  # noqa: E402
+from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import (  # noqa: E402
     image_to_rgb,
     prediction_to_message,

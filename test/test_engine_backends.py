@@ -1,6 +1,7 @@
 """Every backend against eager PyTorch in float32, and the window on any of them."""
 
 import importlib.util
+from dataclasses import replace
 
 import numpy as np
 import psutil
@@ -9,7 +10,9 @@ import torch
 from small_models import SIDE, WINDOW, moving_square, small_config, small_model
 
 from tkn_ros.model.build import build
-from tkn_ros.model.detector import STRUCTURES
+from tkn_ros.model.detector import STRUCTURES, DetectorConfig
+from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.streaming.backend import BackendError, EagerBackend
 from tkn_ros.streaming.backend_cuda import CUDABackend
 from tkn_ros.streaming.backend_onnxruntime import ONNXRuntimeBackend
@@ -33,19 +36,42 @@ needs_onnx = pytest.mark.skipif(not has('onnx', 'onnxruntime'),
                                 reason='onnx and onnxruntime are not installed')
 needs_bfloat16 = pytest.mark.skipif('bfloat16' not in openvino_precisions(),
                                     reason='no bfloat16 on this CPU, or no OpenVINO')
+MODEL = small_model(residual=True)
+MADE = {}  # graphs take seconds to convert: once for all tests
 BACKENDS = [
-    pytest.param(lambda m: TorchBackend(m, 'float32'), EXACT, id='stages'),
-    pytest.param(lambda m: TorchBackend(m, 'bfloat16'), ROUNDED, id='eager-bfloat16'),
-    pytest.param(lambda m: CUDABackend(m, 'float32', 'cpu'), EXACT, id='cuda-on-cpu'),
-    pytest.param(lambda m: CUDABackend(m, 'float16', 'cpu'), ROUNDED, id='cuda-on-cpu-float16'),
-    pytest.param(ONNXRuntimeBackend, EXACT, id='onnxruntime', marks=needs_onnx),
-    pytest.param(lambda m: OpenVINOBackend(m, 'float32'), EXACT, id='openvino-float32',
-                 marks=needs_openvino),
-    pytest.param(lambda m: OpenVINOBackend(m, 'bfloat16'), ROUNDED, id='openvino-bfloat16',
-                 marks=needs_bfloat16),
-    pytest.param(lambda m: OpenVINOBackend(m, 'int8'), ROUNDED, id='openvino-int8',
-                 marks=needs_openvino),
+    pytest.param('stages', EXACT),
+    pytest.param('eager-bfloat16', ROUNDED),
+    pytest.param('cuda-on-cpu', EXACT),
+    pytest.param('cuda-on-cpu-float16', ROUNDED),
+    pytest.param('onnxruntime', EXACT, marks=needs_onnx),
+    pytest.param('openvino-float32', EXACT, marks=needs_openvino),
+    pytest.param('openvino-bfloat16', ROUNDED, marks=needs_bfloat16),
+    pytest.param('openvino-int8', ROUNDED, marks=needs_openvino),
 ]
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('graphs')
+
+
+def make(name, model, folder=None):
+    name, _, precision = name.partition('-')
+    if name == 'stages':
+        return TorchBackend(model)
+    if name == 'eager':
+        return TorchBackend(model, precision)
+    if name == 'cuda':
+        return CUDABackend(model, precision.removeprefix('on-cpu').strip('-') or 'float32', 'cpu')
+    if name == 'onnxruntime':
+        return ONNXRuntimeBackend(model, threads=1, cache=folder)
+    return OpenVINOBackend(model, precision, threads=1, cache=folder)
+
+
+def backend_of(name, folder):
+    if name not in MADE:
+        MADE[name] = make(name, MODEL, folder)
+    return MADE[name]
 
 
 def noise(*shape, seed=0):
@@ -72,37 +98,52 @@ def compare(backend, model, tolerance, cameras=2, horizon=WINDOW + 2, size=None)
     assert np.ptp(right) > 50  # not a picture that any backend would draw
 
 
-@pytest.mark.parametrize(('make', 'tolerance'), BACKENDS)
-def test_it_draws_what_the_reference_draws(make, tolerance):
+@pytest.mark.parametrize(('name', 'tolerance'), BACKENDS)
+def test_it_draws_what_the_reference_draws(name, tolerance, folder):
+    compare(backend_of(name, folder), MODEL, tolerance)
+
+
+@pytest.mark.parametrize(('name', 'tolerance'), [p for p in BACKENDS if not p.marks])
+def test_at_any_size_and_as_whole_frames(name, tolerance):
     for output in ('frame', 'change'):
         model = small_model(output=output)
-        backend = make(model)
-        compare(backend, model, tolerance)
-        compare(backend, model, tolerance, cameras=1, horizon=1, size=(24, 40))
+        for horizon, size in ((1, None), (3, (24, 40)), (2 * WINDOW + 1, None)):
+            compare(make(name, model), model, tolerance, 1, horizon, size)
 
 
-@pytest.mark.parametrize('residual', [False, True])
-@pytest.mark.parametrize(('make', 'tolerance'), BACKENDS)
-def test_later_results_leave_earlier_ones_alone(make, tolerance, residual):
-    backend = make(small_model(residual=residual))
-    first, features = backend.encode(noise(1, SIDE, SIDE, 3))
+@pytest.mark.parametrize(('name', 'tolerance'), BACKENDS)
+def test_later_results_leave_earlier_ones_alone(name, tolerance, folder):
+    backend, m = backend_of(name, folder), WINDOW + 2
+    first, features = backend.encode(noise(2, SIDE, SIDE, 3))
     kept = [first.clone(), *(h.clone() for h in features)]
-    backend.encode(noise(1, SIDE, SIDE, 3, seed=1))
+    backend.encode(noise(2, SIDE, SIDE, 3, seed=1))
     assert all(torch.equal(a, b) for a, b in zip(kept, (first, *features)))
     window = first[:, None].expand(-1, WINDOW, -1, -1).contiguous()
-    predicted = backend.predict(window, 3)
+    predicted = backend.predict(window, m)
     copy = predicted.clone()
-    frames = backend.draw(predicted, first, features, noise(1, SIDE, SIDE, 3))
+    frames = backend.draw(predicted, first, features, noise(2, SIDE, SIDE, 3))
     copied = frames.copy()
-    backend.predict(window + 0.1, 3)
-    backend.draw(predicted + 0.3, first, features, noise(1, SIDE, SIDE, 3, seed=2))
+    backend.predict(window + 0.1, m)
+    backend.draw(predicted + 0.3, first, features, noise(2, SIDE, SIDE, 3, seed=2))
     assert torch.equal(predicted, copy) and np.array_equal(frames, copied)
+
+
+@needs_openvino
+def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
+    backend_of('openvino-float32', folder).encode(noise(2, SIDE, SIDE, 3))
+    kept, = (f for f in folder.glob('encode-2x*.xml'))
+    before = kept.stat().st_mtime_ns
+    compare(OpenVINOBackend(MODEL, 'float32', 1, folder), MODEL, EXACT)
+    assert kept.stat().st_mtime_ns == before
+    kept.write_text('<net')
+    MADE.clear()
+    OpenVINOBackend(MODEL, 'float32', 1, folder).encode(noise(2, SIDE, SIDE, 3))
+    assert kept.stat().st_size > 1000
 
 
 @pytest.mark.parametrize('structure', STRUCTURES)
 @pytest.mark.parametrize('process', ['parallel', 'sequential'])
 def test_every_network_of_the_paper_runs_on_the_stages(structure, process):
-    from dataclasses import replace
     config = small_config('frame', process=process)
     config = replace(config, detector=replace(config.detector, structure=structure))
     torch.manual_seed(0)
@@ -134,19 +175,17 @@ def test_the_whole_step_of_the_gpu_keeps_its_own_window():
     assert np.abs(frames[0].astype(int) - reference.render(expected)).max() <= 1
 
 
-@needs_openvino
 def test_the_window_runs_on_any_backend():
-    model, clip = small_model(), moving_square(7, 48, 64)
-    plain = SlidingWindow(model)
-    fast = SlidingWindow(model, backend=OpenVINOBackend(model, 'float32'))
+    clip = moving_square(7, 48, 64)
+    plain = SlidingWindow(MODEL)
+    fast = SlidingWindow(MODEL, backend=make('stages', MODEL))
     for i, frame in enumerate(clip):
         plain.push(i * 33 * MS, frame)
         fast.push(i * 33 * MS, frame)
     expected, predicted = plain.predict(5), fast.predict(5)
     assert np.abs(predicted.predicted - expected.predicted).max() < 1e-4
-    for size in (None, (48, 64)):
-        off = fast.render(predicted, size).astype(int) - plain.render(expected, size)
-        assert np.abs(off).mean() < 0.05
+    off = fast.render(predicted, (48, 64)).astype(int) - plain.render(expected, (48, 64))
+    assert np.abs(off).mean() < 0.05
 
 
 def test_several_cameras_in_one_batch_see_what_each_sees_alone():
@@ -158,7 +197,7 @@ def test_several_cameras_in_one_batch_see_what_each_sees_alone():
         images = {name: (i * 33 * MS, clip[i]) for name, clip in clips.items()}
         if i == 4:
             del images['right']  # a frame lost
-        assert together.push(images) == {name: '' for name in images}
+        assert together.push(images) == dict.fromkeys(images, '')
         for name, (stamp, image) in images.items():
             alone[name].push(stamp, image)
     predictions = together.predict(5)
@@ -189,21 +228,22 @@ def test_a_prediction_is_due_at_every_stride():
 
 @pytest.mark.parametrize('name', ['eager', pytest.param('openvino', marks=needs_openvino)])
 def test_ten_thousand_predictions_take_no_more_memory(name):
-    model, clip = small_model(), moving_square(8)
+    config = TKNConfig(DetectorConfig(keypoints=4, channels=(4, 4), strides=(1, 2), kernels=(3, 3)),
+                       PredictorConfig(keypoints=4, d_model=8, layers=1, heads=1, d_head=8,
+                                       d_inner=8), window=3, height=8, width=8)
+    model, clip = build(config).eval(), moving_square(8, 8, 8)
     window = SlidingWindow(model, backend=make_backend(model, name, threads=1, cached=False))
     process = psutil.Process()
 
-    def predict(count):
-        for i in range(count):
-            predict.stamp += 33 * MS
-            window.push(predict.stamp, clip[i % 8])
-            if (prediction := window.predict(2)) is not None and name == 'openvino' or i % 5 == 0:
-                prediction and window.render(prediction)
+    def run(first, last):
+        for i in range(first, last):
+            window.push(i * 33 * MS, clip[i % 8])
+            if (prediction := window.predict(2)) is not None and i % 4 == 0:
+                window.render(prediction)
 
-    predict.stamp = 0
-    predict(1000)
+    run(0, 1000)
     before = process.memory_info().rss
-    predict(10_000)
+    run(1000, 11_000)
     assert process.memory_info().rss - before < 3 * 2 ** 20
 
 

@@ -9,8 +9,8 @@ from small_models import SIDE, WINDOW, moving_square
 ros_or_skip()
 
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
-from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 
+from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import image_to_rgb, rgb_to_image  # noqa: E402
 
 PERIOD = SECOND // 10

@@ -14,8 +14,8 @@ from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue  # noqa:
 from rcl_interfaces.srv import DescribeParameters, SetParameters  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Float32  # noqa: E402
-from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 
+from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import image_to_rgb, to_ns  # noqa: E402
 
 PERIOD = SECOND // 10

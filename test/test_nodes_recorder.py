@@ -11,8 +11,8 @@ from small_models import WINDOW, moving_square, small_model
 ros_or_skip()
 
 from sensor_msgs.msg import Image  # noqa: E402
-from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 
+from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import prediction_to_message, rgb_to_image  # noqa: E402
 from tkn_ros.streaming.window import SlidingWindow  # noqa: E402
 from tkn_ros.video.open import open_source  # noqa: E402

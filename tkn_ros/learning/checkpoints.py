@@ -66,6 +66,9 @@ def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
     meta = {'format': FORMAT, 'tkn_config': config_to_json(model.config), **metadata}
     try:
         save_file(tensors, temporary, meta)
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # safetensors makes it readable by its owner alone
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

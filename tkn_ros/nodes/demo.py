@@ -63,7 +63,8 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
     window = options.window or load_checkpoint(options.weights).config.window
     with open_video(options.video, options.topic) as source:
         if options.output_size is None:
-            options.output_size = (DRAWN_WIDTH, round(DRAWN_WIDTH * source.height / source.width))
+            options.output_size = (
+                DRAWN_WIDTH, max(16, round(DRAWN_WIDTH * source.height / source.width)))
         if isinstance(source, CameraSource):
             return source.name, options.seconds or CAMERA_SECONDS
         found = sum(1 for _ in source.frames(0, window + 1))
@@ -135,7 +136,7 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
         nodes.start('recorder', camera, {'bag': str(folder / 'predictions.mcap')})
         replay = nodes.start('replay', {'camera/image_raw': CAMERA}, {
             'video': options.video, 'topic': options.topic, 'seconds': seconds,
-            'wait_for_subscribers': 2})
+            'wait_for_subscribers': 2, 'wait_seconds': START_UP})
         memory, resident = psutil.Process(predictor.pid), 0
         bar = tqdm(desc='playing', unit=' s', bar_format='{desc}: {n:.0f} s', leave=False,
                    disable=None)
@@ -203,7 +204,7 @@ def demo(options: argparse.Namespace) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """`ros2 run tkn_ros demo`, or `make demo`."""
-    # on this machine only, on a domain of its own, by a transport that carries whole images
+    # on this machine only and on a domain of its own; the transport counts where others are let in
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('ROS_DOMAIN_ID', str(os.getpid() % 100 + 1))
     os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')

@@ -42,6 +42,8 @@ class Replay(Node):
                            'camera drivers do')
         self.listeners = declare(self, 'wait_for_subscribers', 0, 'Subscribers to wait for before '
                                  'the first image', 0, 100)
+        self.wait = declare(self, 'wait_seconds', 0.0, 'How long to wait for them [s]; 0: for ever',
+                            0.0, 1e6)
         self.seconds = declare(self, 'seconds', 0.0, 'Play only so long [s]; 0: all of it', 0.0,
                                1e6)
         self.source = open_video(video, topic, fps)
@@ -59,7 +61,11 @@ class Replay(Node):
 
     def _play(self) -> None:
         try:
+            began = time.monotonic()
             while self.images_out.get_subscription_count() < self.listeners:
+                if self.wait and time.monotonic() - began > self.wait:
+                    raise ValueError(f'fewer than {self.listeners} subscribers found '
+                                     f'{self.images_out.topic_name} within {self.wait:.0f} s')
                 self._sleep_until(time.monotonic_ns() + NS // 20)
             self._play_once()
             while self.loop:

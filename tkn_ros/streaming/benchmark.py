@@ -21,7 +21,7 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend
 from tkn_ros.streaming.choose import candidates, make_backend
 from tkn_ros.streaming.floor import Rates, count_work, floor_ms
-from tkn_ros.streaming.quality import psnr, predict_clip
+from tkn_ros.streaming.quality import predict_clip, psnr
 
 REPETITIONS = 6  # in a turn; the first is not counted
 TURN_SECONDS = 0.5  # after which a slow one has no further repetitions in its turn

@@ -190,8 +190,9 @@ def _key(model, options, threads, horizon, window, cameras) -> str:
 
 
 def _read(folder: Path | None) -> dict:
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        return json.loads((folder / 'choices.json').read_text())
+    if folder is not None:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads((folder / 'choices.json').read_text())
     return {}
 
 

@@ -62,9 +62,10 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
 
 def _best(function, seconds: float, device: str) -> float:
     """The shortest time of many runs [s]."""
-    best, until = float('inf'), time.perf_counter() + seconds
+    best = float('inf')
     function()
-    while time.perf_counter() < until:
+    until = time.perf_counter() + seconds
+    while best == float('inf') or time.perf_counter() < until:
         _wait(device)
         started = time.perf_counter()
         function()

@@ -62,7 +62,8 @@ def format_growth(grown: dict[str, list[Row]]) -> str:
         fast = [row for row in rows if row.backend != 'naive']
         naive = [row for row in rows if row.backend == 'naive']
         per = 'pixel' if axis == 'side' else axis.removesuffix('s')
-        parts += [f'| {UNITS[axis]} | ms | frames/s | naive ms | naive/ms |', '|---|---|---|---|---|']
+        parts += [f'| {UNITS[axis]} | ms | frames/s | naive ms | naive/ms |',
+                  '|---|---|---|---|---|']
         parts += [f'| {value_of(axis, f)} | {f.ms_median:.1f} | {f.fps:.0f} | {n.ms_median:.1f} '
                   f'| {f.ratio_to_naive:.1f} |' for f, n in zip(fast, naive)]
         parts += ['', f'time ~ {per}^{exponent(axis, fast):.2f}, naive '

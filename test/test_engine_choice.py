@@ -1,0 +1,173 @@
+"""`auto`: the fastest that is good enough, kept for the next start."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_models import SIDE, WINDOW, small_model
+
+import tkn_ros.streaming.choose as choose
+from tkn_ros.streaming.backend import BackendError, EagerBackend
+from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
+from tkn_ros.streaming.quality import MAX_LOSS, figures, predict_clip, psnr, synthetic_clips
+
+MODEL = small_model(residual=True)
+
+
+class Fake(EagerBackend):
+    """The reference, made slower or worse."""
+
+    def __init__(self, name, precision, slow=0.0, off=0.0):
+        super().__init__(MODEL)
+        self.name, self.precision, self.slow, self.off = name, precision, slow, off
+
+    def draw(self, *inputs):
+        import time
+        time.sleep(self.slow)
+        frames = super().draw(*inputs).astype(float)
+        noise = np.random.default_rng(0).normal(0, self.off, frames.shape) if self.off else 0
+        return np.clip(frames + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """{(name, precision): settings of a Fake, or an error}, and a cache of its own."""
+    backends, made = {}, []
+
+    def make(model, name, precision, threads, folder):
+        made.append((name, precision))
+        what = backends[name, precision]
+        if isinstance(what, Exception):
+            raise what
+        return Fake(name, precision, **what)
+
+    monkeypatch.setenv('TKN_CACHE_DIR', str(tmp_path))
+    monkeypatch.setattr(choose, 'candidates', lambda model: list(backends))
+    monkeypatch.setattr(choose, '_make', make)
+    monkeypatch.setattr(choose, '_busy', lambda: False)
+    return backends, made
+
+
+def test_the_fastest_of_those_that_lose_no_quality(machine):
+    backends, made = machine
+    backends.update({('fast', 'rough'): {'off': 30.0}, ('middle', 'fine'): {'slow': 0.01},
+                     ('broken', ''): BackendError('no such thing\nhere'),
+                     ('slow', 'fine'): {'slow': 0.05}})
+    chosen = choose.make_backend(MODEL, 'auto', horizon=4)
+    assert (chosen.name, chosen.precision) == ('middle', 'fine')
+    for part in ('for 4 frames', 'fast rough', 'dB', 'slow fine', 'broken  (no such thing)'):
+        assert part in chosen.why
+    assert '\n' not in chosen.why
+
+
+def test_the_choice_is_kept_for_the_same_weights_and_setting(machine):
+    backends, made = machine
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
+    assert choose.make_backend(MODEL, horizon=4).name == 'a'
+    del made[:]
+    again = choose.make_backend(MODEL, horizon=4)
+    assert again.name == 'a' and made == [('a', 'x')] and 'tried on' in again.why
+    choose.make_backend(MODEL, horizon=5)
+    assert ('b', 'x') in made  # another horizon is another trial
+    del made[:]
+    choose.make_backend(small_model(seed=1, residual=True), horizon=4)
+    assert ('b', 'x') in made  # so are other weights
+    del made[:]
+    choose.make_backend(MODEL, horizon=4, cached=False)
+    assert ('b', 'x') in made
+
+
+def test_a_choice_made_on_a_busy_machine_is_made_again_on_an_idle_one(machine, monkeypatch):
+    backends, made = machine
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
+    monkeypatch.setattr(choose, '_busy', lambda: True)
+    choose.make_backend(MODEL, horizon=4)
+    del made[:]
+    choose.make_backend(MODEL, horizon=4)
+    assert made == [('a', 'x')]
+    monkeypatch.setattr(choose, '_busy', lambda: False)
+    choose.make_backend(MODEL, horizon=4)
+    assert ('b', 'x') in made
+
+
+def test_a_kept_choice_that_is_gone_or_damaged_is_made_anew(machine):
+    backends, made = machine
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
+    choose.make_backend(MODEL, horizon=4)
+    backends['a', 'x'] = BackendError('uninstalled')
+    assert choose.make_backend(MODEL, horizon=4).name == 'b'
+    (cache_of(MODEL) / 'choices.json').write_text('{"')
+    backends['a', 'x'] = {}
+    assert choose.make_backend(MODEL, horizon=4).name == 'a'
+
+
+def test_alone_it_is_taken_without_a_trial(machine):
+    backends, made = machine
+    backends['eager', ''] = {'slow': 5.0}
+    assert 'pip install' in choose.make_backend(MODEL, 'auto').why
+
+
+def test_the_trial_asks_for_a_whole_prediction():
+    frames = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    step = choose.one_prediction(EagerBackend(MODEL), frames, WINDOW, 5)
+    for _ in range(3):
+        drawn, predicted = step()
+    assert drawn.shape == (2, 5, SIDE, SIDE, 3) and predicted.shape == (2, 5, 5, 3)
+    clip = torch.from_numpy(frames)[:, None].expand(-1, WINDOW, -1, -1, -1)
+    with torch.no_grad():
+        expected, _ = MODEL(clip.permute(0, 1, 4, 2, 3).float() / 255, 5)
+    expected = (expected.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).numpy()
+    assert np.abs(drawn - expected).max() <= 1
+
+
+def test_quality_is_measured_against_the_truth():
+    clips = synthetic_clips(MODEL, WINDOW, 3)
+    assert [c.shape for c in clips] == [(WINDOW + 3, SIDE, SIDE, 3)] * 2
+    assert all(np.array_equal(a, b) for a, b in zip(clips, synthetic_clips(MODEL, WINDOW, 3)))
+    assert all(np.abs(c[-1].astype(int) - c[0]).mean() > 0.2 for c in clips)  # something moves
+    reference, worse = EagerBackend(MODEL), Fake('worse', '', off=10.0)
+    frames = predict_clip(reference, clips[0], WINDOW)
+    assert frames.shape == (3, SIDE, SIDE, 3)
+    assert figures(reference, clips, WINDOW) - figures(worse, clips, WINDOW) > MAX_LOSS
+    assert psnr(frames, frames) == 60.0
+    assert psnr(np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 51, np.uint8)) == (
+        pytest.approx(-20 * np.log10(0.2)))
+
+
+def test_the_cache_forgets_weights_that_were_not_used_for_long(monkeypatch, tmp_path):
+    monkeypatch.setenv('TKN_CACHE_DIR', str(tmp_path))
+    other = tmp_path / 'photographs'
+    other.mkdir()
+    os.utime(other, (0, 0))
+    for i in range(9):
+        old = tmp_path / f'{i:020x}'
+        old.mkdir()
+        os.utime(old, (i + 1, i + 1))
+    folder = cache_of(MODEL)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert folder.name == fingerprint(MODEL) in left and 'photographs' in left
+    assert len(left) == 7 and f'{8:020x}' in left and f'{0:020x}' not in left
+
+
+def test_the_fingerprint_is_of_weights_and_widths_but_not_of_sizes():
+    twin = small_model(residual=True)
+    assert fingerprint(twin) == fingerprint(MODEL)
+    assert fingerprint(small_model(residual=True, height=64, window=7)) == fingerprint(MODEL)
+    with torch.no_grad():
+        next(twin.parameters()).view(-1)[0] += 1e-3
+    assert fingerprint(twin) != fingerprint(MODEL)
+    assert fingerprint(small_model(residual=False)) != fingerprint(MODEL)
+
+
+def test_without_a_place_to_write_nothing_is_kept(monkeypatch, tmp_path):
+    file = tmp_path / 'file'
+    file.write_text('')
+    monkeypatch.setenv('TKN_CACHE_DIR', str(file / 'below'))
+    assert cache_root() is None and cache_of(MODEL) is None
+    monkeypatch.delenv('TKN_CACHE_DIR')
+    monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+    assert cache_root() == Path(tmp_path) / 'tkn_ros' / 'engine'
+    (cache_root() / 'choices.json').write_text(json.dumps({}))
