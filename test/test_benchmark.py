@@ -15,9 +15,9 @@ from tkn_ros.cli import main
 from tkn_ros.learning.checkpoints import save_checkpoint
 from tkn_ros.model.build import build
 from tkn_ros.model.tkn import TKNConfig
+from tkn_ros.streaming import growth
 from tkn_ros.streaming.benchmark import Naive, Setting, add_quality, at_size, format_rows, measure
 from tkn_ros.streaming.floor import Rates, Work, count_work, floor_ms, measure_rates
-from tkn_ros.streaming import growth
 from tkn_ros.streaming.growth import at, exponent, format_growth, measure_growth, plot_growth
 from tkn_ros.streaming.quality import synthetic_clips
 from tkn_ros.streaming.surroundings import time_surroundings
