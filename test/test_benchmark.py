@@ -86,7 +86,8 @@ def test_quality_of_each_row():
 def test_the_floor_is_arithmetic():
     work = Work(encode=10 ** 9, predict=4 * 10 ** 9, draw=10 ** 9, passes=2, weights=10 ** 8)
     assert floor_ms(work, RATES, 'float32') == pytest.approx(1e3 * (2e9 / 1e11 + 8e8 / 1e10))
-    assert floor_ms(work, RATES, 'int8') == pytest.approx(1e3 * (2e9 / 2e11 + 4e9 / 2e11))
+    assert floor_ms(work, RATES, 'int8+bfloat16') == pytest.approx(1e3 * (2e9 / 2e11 + 4e9 / 2e11))
+    assert floor_ms(work, RATES, 'int8') == pytest.approx(1e3 * (2e9 / 1e11 + 4e9 / 2e11))
     full = build(TKNConfig()).eval()
     ten, twenty = (count_work(full, 64, 64, 10, m) for m in (10, 20))
     assert ten.passes == 1 and twenty.passes == 2 and twenty.predict == 2 * ten.predict

@@ -46,7 +46,8 @@ BACKENDS = [
     pytest.param('onnxruntime', EXACT, marks=needs_onnx),
     pytest.param('openvino-float32', EXACT, marks=needs_openvino),
     pytest.param('openvino-bfloat16', ROUNDED, marks=needs_bfloat16),
-    pytest.param('openvino-int8', ROUNDED, marks=needs_openvino),
+    pytest.param('openvino-int8', (0.05, 0.05), marks=needs_openvino),
+    pytest.param('openvino-int8+bfloat16', ROUNDED, marks=needs_bfloat16),
 ]
 
 

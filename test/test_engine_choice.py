@@ -12,7 +12,7 @@ from small_models import SIDE, WINDOW, small_model
 import tkn_ros.streaming.choose as choose
 from tkn_ros.streaming.backend import BackendError, EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
-from tkn_ros.streaming.quality import MAX_LOSS, figures, predict_clip, psnr, synthetic_clips
+from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, psnr, synthetic_clips
 
 MODEL = small_model(residual=True)
 
@@ -128,13 +128,24 @@ def test_quality_is_measured_against_the_truth():
     assert [c.shape for c in clips] == [(WINDOW + 3, SIDE, SIDE, 3)] * 2
     assert all(np.array_equal(a, b) for a, b in zip(clips, synthetic_clips(MODEL, WINDOW, 3)))
     assert all(np.abs(c[-1].astype(int) - c[0]).mean() > 0.2 for c in clips)  # something moves
-    reference, worse = EagerBackend(MODEL), Fake('worse', '', off=10.0)
-    frames = predict_clip(reference, clips[0], WINDOW)
+    frames = predict_clip(EagerBackend(MODEL), clips[0], WINDOW)
     assert frames.shape == (3, SIDE, SIDE, 3)
-    assert figures(reference, clips, WINDOW) - figures(worse, clips, WINDOW) > MAX_LOSS
+    worse = predict_clip(Fake('worse', '', off=10.0), clips[0], WINDOW)
+    truth = clips[0][WINDOW:]
+    assert loss([frames], [frames], [truth]) == 0
+    assert loss([worse], [frames], [truth]) > MAX_LOSS
     assert psnr(frames, frames) == 60.0
     assert psnr(np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 51, np.uint8)) == (
         pytest.approx(-20 * np.log10(0.2)))
+
+
+def test_rounding_that_happens_to_help_is_a_loss_all_the_same():
+    reference = np.full((1, 8, 8, 3), 100, np.uint8)
+    truth, better = reference + 10, reference + 5
+    assert psnr(better, truth) > psnr(reference, truth)
+    assert loss([better], [reference], [truth]) == pytest.approx(10 * np.log10(1.25))
+    assert loss([better, reference], [reference] * 2, [truth] * 2) == pytest.approx(
+        5 * np.log10(1.25))
 
 
 def test_the_cache_forgets_weights_that_were_not_used_for_long(monkeypatch, tmp_path):

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help="also the Human3.6M setting, and growth with horizon, window, size "
                              'and cameras')
     parser.add_argument('--backends', nargs='+', metavar='NAME[:PRECISION]',
-                        help='e.g. openvino:bfloat16 eager compile (default: those that "auto" '
+                        help='e.g. openvino:int8 eager compile (default: those that "auto" '
                              'tries)')
     parser.add_argument('--horizons', nargs='+', type=positive, default=[10, 20], metavar='FRAMES')
     parser.add_argument('--sizes', nargs='+', type=positive, default=[64], metavar='PIXELS',
@@ -182,7 +182,7 @@ def _judge(options, model, horizon: int):
     else:
         judge, told = model, f'weights {options.weights}'
     if not options.clips:
-        clips = synthetic_clips(judge, options.window, horizon, 4)
+        clips = synthetic_clips(judge, options.window, horizon)
         return judge, clips, f'{told}, {len(clips)} runs of synthetic scenes'
     import numpy as np
 

@@ -21,17 +21,20 @@ INT8_RUN = 128
 
 
 def openvino_precisions() -> list[str]:
-    """What this CPU computes in; [] without OpenVINO."""
+    """What this CPU computes in, usually the fastest first; [] without OpenVINO."""
     if openvino is None:
         return []
     can = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
-    return ['bfloat16', 'int8', 'float32'] if 'BF16' in can else ['float32', 'int8']
+    if 'BF16' in can:
+        return ['int8+bfloat16', 'int8', 'bfloat16', 'float32']
+    return ['int8', 'float32']
 
 
 class OpenVINOBackend(StagedBackend):
-    """precision: 'float32'; 'bfloat16' (predictor and decoder; the keypoints of camera frames stay
-    in float32); 'int8' (the predictor's products in 8 bits, the rest as in bfloat16 where the CPU
-    has it); or '' for bfloat16 where the CPU has it.
+    """precision: 'float32'; 'int8' (the predictor's products in 8 bits, all else in float32);
+    'bfloat16' (predictor and decoder; camera frames are encoded in float32 at any precision);
+    'int8+bfloat16' (the predictor in 8 bits, the decoder in bfloat16); or '' for 'int8'.
+    Where the decoder draws a *change*, a small difference of two large numbers, bfloat16 shows.
 
     cache: the folder of `cache_of`, where converted graphs are kept.
     """
@@ -44,11 +47,13 @@ class OpenVINOBackend(StagedBackend):
             raise BackendError('backend "openvino" needs the package openvino, which is not '
                                'installed: pip install openvino, or use backend "eager"')
         can = openvino_precisions()
-        precision = precision or ('bfloat16' if 'bfloat16' in can else 'float32')
+        precision = precision or 'int8'
         if precision not in can:
             raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
                                'on this CPU')
-        self._draws_in_bfloat16 = precision != 'float32' and 'bfloat16' in can
+        self._int8 = precision.startswith('int8')
+        self._half = {'encode': False, 'predict': precision == 'bfloat16' or self._int8,
+                      'draw': precision.endswith('bfloat16')}
         super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()
@@ -59,10 +64,10 @@ class OpenVINOBackend(StagedBackend):
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
         core = openvino.Core()
-        half = self._draws_in_bfloat16 and stage != 'encode'
+        half = self._half[stage] and 'bfloat16' in openvino_precisions()
         settings = {'INFERENCE_PRECISION_HINT': 'bf16' if half else 'f32',
                     'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}
-        if stage == 'predict' and self.precision == 'int8':
+        if stage == 'predict' and self._int8:
             settings['DYNAMIC_QUANTIZATION_GROUP_SIZE'] = INT8_RUN
         compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', settings)
         request = compiled.create_infer_request()
@@ -84,7 +89,7 @@ class OpenVINOBackend(StagedBackend):
         """Converted now (about a second), or as it was kept."""
         kept = None
         if self.cache is not None:
-            variant = '-int8' if stage == 'predict' and self.precision == 'int8' else ''
+            variant = '-int8' if stage == 'predict' and self._int8 else ''
             version = openvino.__version__.split('-')[0]
             kept = self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
             if kept.is_file():
@@ -93,7 +98,7 @@ class OpenVINOBackend(StagedBackend):
                 except RuntimeError:  # damaged: make it anew
                     kept.unlink()
         graph = to_openvino(self.stages[stage], inputs, stage_names(stage, len(inputs)))
-        if stage == 'predict' and self.precision == 'int8':
+        if stage == 'predict' and self._int8:
             weights_to_int8(graph)
         if kept is not None:
             write_whole(kept, lambda path: openvino.save_model(graph, path,

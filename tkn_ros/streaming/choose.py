@@ -18,7 +18,7 @@ import torch
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend
 from tkn_ros.streaming.cache import cache_of, write_whole
-from tkn_ros.streaming.quality import MAX_LOSS, figures, synthetic_clips
+from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
 ROUNDS, REPETITIONS = 4, 4  # of the trial
@@ -28,7 +28,7 @@ PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 @dataclass(frozen=True)
 class Trial:
-    """What one backend did: median time of a whole prediction, PSNR lost against the reference."""
+    """What one backend did: median time of a whole prediction, see `quality.loss`."""
 
     name: str
     precision: str
@@ -138,22 +138,23 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
     frames = np.repeat(clips[0][None, 0], cameras, 0)  # (B, H, W, 3)
     backends, losses, refused = [], [], []
     started, busy = time.monotonic(), _busy()
-    reference = figures(EagerBackend(model), clips, window)
+    truth = [clip[window:] for clip in clips]
+    reference = _draw(EagerBackend(model), clips, window)
     for name, precision in options:
         if backends and time.monotonic() - started > PATIENCE and name != 'eager':
             refused.append(f'{name} {precision} (no time left to try it)')
             continue
         try:
             backend = _make(model, name, precision, threads, folder)
-            loss = reference - figures(backend, clips, window)
+            lost = loss(_draw(backend, clips, window), reference, truth)
         except (BackendError, RuntimeError) as error:
             refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
             continue
         backends.append(backend)
-        losses.append(loss)
+        losses.append(lost)
     steps = [one_prediction(b, frames, window, horizon) for b in backends]
-    trials = [Trial(b.name, b.precision, ms, loss)
-              for b, loss, ms in zip(backends, losses, _interleaved(steps))]
+    trials = [Trial(b.name, b.precision, ms, lost)
+              for b, lost, ms in zip(backends, losses, _interleaved(steps))]
     good = [i for i, trial in enumerate(trials) if trial.psnr_loss_db <= MAX_LOSS]
     best = min(good, key=lambda i: trials[i].ms)
     others = [str(t) for i, t in enumerate(trials) if i != best] + refused
@@ -162,6 +163,10 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
                    f'{MAX_LOSS} dB of the reference ({", ".join(others)})')
     _write(folder, key, backend, busy)
     return backend
+
+
+def _draw(backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
+    return [predict_clip(backend, clip, window) for clip in clips]
 
 
 def _interleaved(steps) -> list[float]:

@@ -13,7 +13,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.stages import Encode, Predict, draw_stage
 
-BYTES = {'float32': 4, 'bfloat16': 2, 'float16': 2, 'int8': 1}
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,14 @@ def _macs(stage, *inputs) -> int:
 
 
 def floor_ms(work: Work, rates: Rates, precision: str) -> float:
-    """[ms] for one prediction in this precision. Products of 8 bits count as bfloat16's."""
-    rate = rates.macs.get('bfloat16' if precision == 'int8' else precision, rates.macs['float32'])
-    reading = work.passes * work.weights * BYTES[precision] / rates.bytes_read
-    return 1e3 * ((work.encode + work.draw) / rate + max(work.predict / rate, reading))
+    """[ms] for one prediction in a backend's precision, of which 'int8' is the predictor's part.
+
+    Products of 8 bits count as bfloat16's.
+    """
+    small = precision.startswith('int8')
+    main = precision.removeprefix('int8').strip('+') or 'float32'
+    rate = rates.macs.get(main, rates.macs['float32'])
+    rate_predict = rates.macs['bfloat16'] if small else rate
+    size = 1 if small else 4 if main == 'float32' else 2
+    reading = work.passes * work.weights * size / rates.bytes_read
+    return 1e3 * ((work.encode + work.draw) / rate + max(work.predict / rate_predict, reading))
