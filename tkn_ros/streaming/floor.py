@@ -14,7 +14,6 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.stages import Encode, Predict, draw_stage
 
 
-
 @dataclass(frozen=True)
 class Rates:
     """Measured: multiply-accumulates a second by type, bytes read a second."""

@@ -132,8 +132,7 @@ def write_gif(
         # One palette for 32 frames, so that what stands still costs nothing: a third of the size.
         # Maximum coverage keeps the few bright pixels of marks that the default averages away.
         while some := list(islice(images, 32)):
-            sample = np.concatenate([image[::3, ::3] for image in some[::4]])  # the search is slow
-            palette = Image.fromarray(sample).quantize(
+            palette = Image.fromarray(np.concatenate(some[::4])).quantize(
                 256, method=Image.Quantize.MAXCOVERAGE
             )
             for image in some:
