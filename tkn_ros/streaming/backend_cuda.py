@@ -23,10 +23,10 @@ PRECISIONS = ('float16', 'bfloat16', 'float32')
 
 class CUDABackend(StagedBackend):
     """precision: 'float16', 'bfloat16' (encoder, predictor, decoder; never the coordinates) or
-    'float32'. compiled: kernels fused by torch.compile, which takes a minute for every new shape.
+    'float32'. compiled: kernels fused by torch.compile, which takes a minute for every new shape;
+    its name is then 'compile'.
     """
 
-    name = 'cuda'
     threads = 0
 
     def __init__(self, model: TKN, precision: str = 'float16', device: str = 'cuda',
@@ -38,6 +38,7 @@ class CUDABackend(StagedBackend):
             raise BackendError(f'precision "{precision}": backend "cuda" has '
                                f'{", ".join(PRECISIONS)}')
         super().__init__(model)
+        self.name = 'compile' if compiled else 'cuda'
         self.precision, self.device = precision, device
         for name, stage in self.stages.items():
             stage.to(device=device, memory_format=torch.channels_last)
@@ -110,15 +111,21 @@ class _Recorded:
 
     def __init__(self, function: Callable[..., list[Tensor]], inputs: tuple[Tensor, ...],
                  device: str, stream, to_host: bool = False):
-        self.function, self.stream = function, stream
+        self.function, self.stream, self.to_host = function, stream, to_host
         if stream is None:
             return
+        self.done = torch.cuda.Event()
         self.inputs = [torch.empty_like(t, device=device) for t in inputs]
         # frames come from the host; what is on the GPU already is copied there
         self.pinned = [None if t.is_cuda else torch.empty_like(t).pin_memory() for t in inputs]
         for t, place in zip(inputs, self.inputs):
             place.copy_(t)
         stream.wait_stream(torch.cuda.current_stream())
+        with torch.backends.cudnn.flags(benchmark=True, allow_tf32=True):
+            self._capture(to_host)
+
+    def _capture(self, to_host: bool) -> None:
+        function, stream = self.function, self.stream
         with torch.cuda.stream(stream):
             for _ in range(3):  # libraries choose their kernels and allocate before it counts
                 results = function(*self.inputs)
@@ -134,7 +141,6 @@ class _Recorded:
             for result, output in zip(self.results, self.outputs):
                 if result is not None:
                     result.copy_(output, non_blocking=True)
-        self.to_host = to_host
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         if self.stream is None:
@@ -145,8 +151,10 @@ class _Recorded:
                 if pinned is None:
                     place.copy_(t, non_blocking=True)
                 else:
+                    self.done.synchronize()  # the last run may be reading it still
                     pinned.copy_(t)
             self.graph.replay()
+            self.done.record(self.stream)
         if self.to_host:
             self.stream.synchronize()
             return self.results

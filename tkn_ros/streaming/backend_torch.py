@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import StagedBackend
+from tkn_ros.streaming.backend import BackendError, StagedBackend
 from tkn_ros.streaming.stages import to_half
 
 
@@ -16,9 +16,14 @@ class TorchBackend(StagedBackend):
     """
 
     def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False):
+        name = 'compile' if compiled else 'eager'
+        if precision not in ('float32', 'bfloat16'):
+            raise BackendError(f'precision "{precision}": backend "{name}" has float32 and '
+                               'bfloat16 on the CPU')
+        if next(model.parameters()).is_cuda:
+            raise BackendError(f'backend "{name}" in {precision} is for the CPU; use "cuda"')
         super().__init__(model, shuffle=compiled)
-        self.name = 'compile' if compiled else 'eager'
-        self.precision, self.threads = precision, torch.get_num_threads()
+        self.name, self.precision, self.threads = name, precision, torch.get_num_threads()
         for name, stage in self.stages.items():
             if precision != 'float32' and name != 'encode':
                 to_half(stage, getattr(torch, precision))

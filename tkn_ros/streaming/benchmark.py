@@ -50,7 +50,7 @@ class Row:
     frames a second, of all cameras; psnr_loss_db: against eager float32, on the test clips;
     stages: median of encode, predict, draw; floor_percent: of the speed that the machine's
     arithmetic and memory would allow in this precision; resident_mb: what the backend added to
-    the process; cuda_peak_mb: all that PyTorch took on the GPU while it ran.
+    the process; cuda_peak_mb: what it took at most on the GPU, its making included.
     """
 
     backend: str
@@ -140,7 +140,7 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
     contenders = [_Contender(naive, lambda: naive(clip, setting.horizon))]
     process = psutil.Process()
     for name, precision in names:
-        before = process.memory_info().rss
+        before, on_gpu = process.memory_info().rss, _gpu_memory(device)
         try:
             backend = make_backend(model, name, precision, threads, setting.horizon,
                                    setting.window, setting.batch, cached)
@@ -149,8 +149,10 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
             say(f'  {name} {precision} left out: {str(error).splitlines()[0]}')
             continue
         contender.resident_mb = (process.memory_info().rss - before) / 2 ** 20
+        if device != 'cpu':
+            contender.cuda_peak_mb = (torch.cuda.max_memory_allocated(device) - on_gpu) / 2 ** 20
         contenders.append(contender)
-    _take_turns(contenders, seconds, least, device)
+    _take_turns(contenders, seconds, least)
     work = count_work(model, setting.height, setting.width, setting.window, setting.horizon,
                       setting.batch)
     return [_row(c, contenders[0], setting, rates, work, device) for c in contenders]
@@ -161,6 +163,14 @@ def at_size(model: TKN, setting: Setting) -> TKN:
     twin = copy.copy(model)
     twin.config = replace(model.config, height=setting.height, width=setting.width)
     return twin
+
+
+def _gpu_memory(device: str) -> int:
+    """Bytes that are taken now; the peak is counted from here on."""
+    if device == 'cpu':
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return torch.cuda.memory_allocated(device)
 
 
 class _Contender:
@@ -196,12 +206,10 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
     return run
 
 
-def _take_turns(contenders: list[_Contender], seconds: float, least: int, device: str) -> None:
+def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> None:
     until, rounds = time.perf_counter() + seconds, 0
     while rounds < least or time.perf_counter() < until:
         for contender in contenders:
-            if device != 'cpu':
-                torch.cuda.reset_peak_memory_stats(device)
             turn = time.perf_counter()
             for i in range(REPETITIONS):
                 started = time.perf_counter()
@@ -213,8 +221,6 @@ def _take_turns(contenders: list[_Contender], seconds: float, least: int, device
                     contender.times.append((ended - started) * 1e3)
                     if isinstance(done, tuple) and len(done) == 3:
                         contender.stages.append(tuple(np.diff((started, *done)) * 1e3))
-            if device != 'cpu':
-                contender.cuda_peak_mb = torch.cuda.max_memory_allocated(device) / 2 ** 20
         rounds += 1
 
 

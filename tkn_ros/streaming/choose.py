@@ -91,18 +91,18 @@ def _on_gpu(model: TKN) -> bool:
 
 def _make(model: TKN, name: str, precision: str, threads: int, folder: Path | None) -> Backend:
     gpu = _on_gpu(model)
-    if name != 'eager' and gpu != (name == 'cuda'):
+    if name not in ('eager', 'compile') and gpu != (name == 'cuda'):
         raise BackendError(f'backend "{name}" runs on {"the CPU" if gpu else "a GPU"}, and device '
                            f'is "{next(model.parameters()).device}"; use backend "auto"')
     if name == 'eager' and precision in ('', _type(model)):
         return EagerBackend(model)
+    if gpu and name != 'eager':
+        from tkn_ros.streaming.backend_cuda import CUDABackend
+        device = str(next(model.parameters()).device)
+        return CUDABackend(model, precision or 'float16', device, compiled=name == 'compile')
     if name in ('eager', 'compile'):
         from tkn_ros.streaming.backend_torch import TorchBackend
         return TorchBackend(model, precision or 'float32', compiled=name == 'compile')
-    if name == 'cuda':
-        from tkn_ros.streaming.backend_cuda import CUDABackend
-        device = str(next(model.parameters()).device)
-        return CUDABackend(model, precision or 'float16', device)
     if name == 'openvino':
         from tkn_ros.streaming.backend_openvino import OpenVINOBackend
         return OpenVINOBackend(model, precision, threads, folder)
