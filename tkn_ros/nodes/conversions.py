@@ -68,6 +68,8 @@ def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_
 
     def frames(stamps: list[int], keypoints: np.ndarray) -> list[KeypointFrame]:
         pixels = to_pixels(keypoints, cells, (height, width))
+        # a network may predict a little below nothing; the message says 0 or more
+        pixels[..., 2] = np.maximum(pixels[..., 2], 0)
         return [keypoint_frame(s, k) for s, k in zip(stamps, pixels)]
 
     return PredictedKeypoints(
