@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
@@ -10,8 +11,11 @@ from tkn_ros.model.tkn import TKN, TKNConfig
 WINDOW, SIDE, KEYPOINTS = 4, 32, 5
 
 
-def small_config(output: str = 'change', residual: bool = False, **settings) -> TKNConfig:
-    """Two hundredths of the bundled network."""
+def small_config(output: str = 'change', residual: bool = False, drifts: bool = False,
+                 **settings) -> TKNConfig:
+    """Two hundredths of the bundled network; drifts: with a background that goes on."""
+    if drifts:
+        settings['background'] = BackgroundConfig((8, 8, 8, 8))
     return TKNConfig(
         DetectorConfig(keypoints=KEYPOINTS, channels=(6, 8, 8), strides=(1, 2, 2),
                        kernels=(3, 3, 3), groups=2, output=output),
@@ -27,7 +31,7 @@ def small_model(seed: int = 0, **settings) -> TKN:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if name.endswith('weight') and weight.dim() == 4:
-                weight.normal_(0, 0.3)
+                weight.normal_(0, 0.03 if name == 'background.out.weight' else 0.3)
     return model
 
 

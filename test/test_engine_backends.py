@@ -13,7 +13,7 @@ from tkn_ros.model.build import build
 from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming.backend import BackendError, EagerBackend
+from tkn_ros.streaming.backend import BackendError, EagerBackend, backdrop
 from tkn_ros.streaming.backend_cuda import CUDABackend
 from tkn_ros.streaming.backend_onnxruntime import ONNXRuntimeBackend
 from tkn_ros.streaming.backend_openvino import OpenVINOBackend, openvino_precisions
@@ -81,7 +81,8 @@ def noise(*shape, seed=0):
 
 def compare(backend, model, tolerance, cameras=2, horizon=WINDOW + 2, size=None):
     keypoints_off, bytes_off = tolerance
-    reference, frames = EagerBackend(model), noise(cameras, SIDE, SIDE, 3)
+    reference, windows = EagerBackend(model), noise(cameras, WINDOW, SIDE, SIDE, 3)
+    frames = np.ascontiguousarray(windows[:, -1])
     own, features = reference.encode(frames)
     mine, my_features = backend.encode(frames)
     assert (mine.float() - own).abs().max() <= keypoints_off
@@ -91,10 +92,11 @@ def compare(backend, model, tolerance, cameras=2, horizon=WINDOW + 2, size=None)
     predicted = backend.predict(window, horizon)
     assert predicted.shape == expected.shape
     assert (predicted.float() - expected).abs().max() <= keypoints_off * 2
-    source = frames if size is None else noise(cameras, *size, 3, seed=1)
-    drawn = backend.draw(expected, mine, my_features, source).astype(int)
-    right = reference.draw(expected, own, features, source).astype(int)
-    assert drawn.shape == right.shape == (cameras, horizon, *source.shape[1:])
+    images = windows if size is None else noise(cameras, WINDOW, *size, 3, seed=1)
+    drawn = backend.draw(expected, mine, *backdrop(backend, my_features, windows, images))
+    right = reference.draw(expected, own, *backdrop(reference, features, windows, images))
+    assert drawn.shape == right.shape == (cameras, horizon, *images.shape[2:])
+    drawn, right = drawn.astype(int), right.astype(int)
     assert np.abs(drawn - right).mean() <= bytes_off
     assert np.ptp(right) > 50  # not a picture that any backend would draw
 
@@ -104,10 +106,18 @@ def test_it_draws_what_the_reference_draws(name, tolerance, folder):
     compare(backend_of(name, folder), MODEL, tolerance)
 
 
+@pytest.mark.parametrize(('name', 'tolerance'), BACKENDS)
+def test_a_background_that_goes_on(name, tolerance):
+    model = small_model(drifts=True)
+    backend = make(name, model)
+    assert len(backend.background(noise(1, WINDOW, SIDE, SIDE, 3))) == 1
+    compare(backend, model, tolerance)
+
+
 @pytest.mark.parametrize(('name', 'tolerance'), [p for p in BACKENDS if not p.marks])
 def test_at_any_size_and_as_whole_frames(name, tolerance):
-    for output in ('frame', 'change'):
-        model = small_model(output=output)
+    for form in ({'output': 'frame'}, {'output': 'change'}, {'drifts': True}):
+        model = small_model(**form)
         for horizon, size in ((1, None), (3, (24, 40)), (2 * WINDOW + 1, None)):
             compare(make(name, model), model, tolerance, 1, horizon, size)
 
@@ -164,8 +174,9 @@ def test_every_network_of_the_paper_runs_on_the_stages(structure, process):
     assert np.abs(mine.astype(int) - expected).max() <= 1
 
 
-def test_the_whole_step_of_the_gpu_keeps_its_own_window():
-    model = small_model(residual=True)
+@pytest.mark.parametrize('drifts', [False, True])
+def test_the_whole_step_of_the_gpu_keeps_its_own_window(drifts):
+    model = small_model(residual=True, drifts=drifts)
     backend, reference = CUDABackend(model, 'float32', 'cpu'), SlidingWindow(model)
     clip = moving_square(9)
     for i, frame in enumerate(clip):
@@ -189,8 +200,9 @@ def test_the_window_runs_on_any_backend():
     assert np.abs(off).mean() < 0.05
 
 
-def test_several_cameras_in_one_batch_see_what_each_sees_alone():
-    model = small_model()
+@pytest.mark.parametrize('drifts', [False, True])
+def test_several_cameras_in_one_batch_see_what_each_sees_alone(drifts):
+    model = small_model(drifts=drifts)
     clips = {'left': moving_square(8), 'right': moving_square(8, 48, 40, seed=5)}
     together = Cameras(model, list(clips))
     alone = {name: SlidingWindow(model) for name in clips}

@@ -108,3 +108,15 @@ def test_what_cannot_be_exported_is_named(weights, tmp_path, capsys):
     assert main(['export', '--weights', str(weights), '--format', 'torch',
                  '--out', str(tmp_path / 'file')]) == 1
     assert capsys.readouterr().err.count('\n') == 1
+
+
+@pytest.mark.parametrize('parts', ['whole', 'stages'])
+def test_a_background_that_goes_on(tmp_path, parts):
+    """The files are checked against the plain network before this returns."""
+    done = export(small_model(drifts=True), tmp_path, 'torch', parts, HORIZON)
+    names = {path.path.stem for path in done}
+    assert names == ({'whole'} if parts == 'whole'
+                     else {'encode', 'predict', 'draw', 'background'})
+    told = json.loads((tmp_path / 'export.json').read_text())['graphs']
+    if parts == 'stages':
+        assert told['draw']['inputs'][2]['shape'] == [1, SIDE, SIDE, 6]

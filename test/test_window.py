@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import KEYPOINTS, SIDE, WINDOW, moving_square, repeat_last_model, small_model
 
+from tkn_ros.streaming.stages import draw_stage
 from tkn_ros.streaming.window import SlidingWindow
 
 MS = 1_000_000
@@ -31,9 +32,12 @@ def whole_network(model, frames, horizon):
         return model(batch.to(next(model.parameters()).dtype) / 255, horizon)
 
 
-@pytest.mark.parametrize('output', ['frame', 'change'])
-def test_the_cached_window_equals_the_whole_network(output):
-    model, frames = small_model(output=output), moving_square(9)
+FORMS = [{'output': 'frame'}, {'output': 'change'}, {'drifts': True}]
+
+
+@pytest.mark.parametrize('form', FORMS, ids=str)
+def test_the_cached_window_equals_the_whole_network(form):
+    model, frames = small_model(**form), moving_square(9)
     window = SlidingWindow(model)
     for i, stamp in enumerate(steady(9)):
         window.push(stamp, frames[i])
@@ -54,9 +58,11 @@ def test_in_double_precision_nothing_but_rounding_is_left(output):
     window = SlidingWindow(model)
     feed(window, steady(7), frames)
     with torch.no_grad():
-        _, observed = window._sample()  # a Prediction holds float32, as the messages do
+        _, observed, seen = window.sample()  # a Prediction holds float32, as the messages do
         cached = model.predict_keypoints(observed[None], 6)
-        drawn = window.decoder(cached[0], window.predict(6).background.features)
+        newest, draw = seen[-1], draw_stage(model, shuffle=False)
+        d = draw.decode(cached, newest.keypoints[None], newest.features[1:])
+        drawn = draw.compose(d, newest.features[0])[0]
         expected, predicted = whole_network(model, frames[-WINDOW:], 6)
     assert (cached - predicted).abs().max() < 1e-12
     assert (drawn - expected[0]).abs().max() < 1e-12

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
@@ -39,7 +40,9 @@ def config_from_json(text: str) -> TKNConfig:
     values = json.loads(text)
     detector = DetectorConfig(**values.pop('detector'))
     predictor = PredictorConfig(**values.pop('predictor'))
-    return TKNConfig(detector=detector, predictor=predictor, **values)
+    background = values.pop('background', None)  # older files have none
+    background = background and BackgroundConfig(**background)
+    return TKNConfig(detector=detector, predictor=predictor, background=background, **values)
 
 
 def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
@@ -48,7 +51,7 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
     window, height and width may be chosen at run time and are not compared.
     """
     a, b = asdict(found), asdict(expected)
-    pairs = [('process', a['process'], b['process'])]
+    pairs = [(name, a[name], b[name]) for name in ('process', 'background')]
     for half in ('detector', 'predictor'):
         pairs += [(f'{half}.{name}', a[half][name], b[half][name]) for name in a[half]]
     for name, one, other in pairs:

@@ -95,12 +95,11 @@ def predict_all(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
     """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each."""
     m = len(run) - n
     observed = to_tensor(np.ascontiguousarray(run[:n])).to(next(model.parameters()).device)
-    keypoints, features = model.detector.encode(observed)  # (n, K, 3)
-    background = [h[-1:] for h in features]
-    predicted = model.predict_keypoints(keypoints[None], m)  # (1, m, K, 3)
+    keypoints, background = model.observe(observed[None])  # (1, n, K, 3)
+    predicted = model.predict_keypoints(keypoints, m)  # (1, m, K, 3)
     yield _images(model.render(predicted, background))
     yield np.repeat(run[n - 1:n] / 255.0, m, 0)
-    yield _images(model.render(constant_velocity(keypoints, m)[None], background))
+    yield _images(model.render(constant_velocity(keypoints[0], m)[None], background))
 
 
 def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:

@@ -29,10 +29,10 @@ def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
     n, was_training = model.config.window, model.training
     model.eval()
     frames = to_tensor(run).to(next(model.parameters()).device)  # (n + m, 3, H, W)
-    keypoints, features = model.detector.encode(frames)
-    background = [h[n - 1:n] for h in features]
-    redrawn = model.render(keypoints[None, n:], background)[0]
-    predicted = model.predict_keypoints(keypoints[None, :n], len(run) - n)
+    keypoints, background = model.observe(frames[None, :n])
+    future, _ = model.detector.encode(frames[n:])
+    redrawn = model.render(future[None], background)[0]
+    predicted = model.predict_keypoints(keypoints, len(run) - n)
     drawn = model.render(predicted, background)[0]
     model.train(was_training)
     return rows([(strip(list(f), CELL, CELL, COLUMNS), text) for f, text in (

@@ -22,11 +22,16 @@ FLOW_SCALE = 0.25  # of the grid's [-1, 1]: an output of 1 is an eighth of the f
 def apply_change(change: Tensor, source: Tensor) -> Tensor:
     """change: (B, 5, h, w) as colour and (dx, dy); source: (B, 3, H, W). Returns (B, 3, H, W).
 
-    Where (H, W) differs from (h, w) the change is resized (bilinear) to the source's size.
+    With the background's drift there are six channels each: the source's last three are the
+    window's mean, and the change's last says how far the moved frame fades to it. Where (H, W)
+    differs from (h, w) the change is resized (bilinear) to the source's size.
     """
     if change.shape[-2:] != source.shape[-2:]:
         change = F.interpolate(change, source.shape[-2:], mode='bilinear', align_corners=False)
-    return warp(source, change[:, 3:] * FLOW_SCALE) + change[:, :3]
+    moved = warp(source[:, :3], change[:, 3:5] * FLOW_SCALE)
+    if change.shape[1] > 5:
+        moved = torch.lerp(moved, source[:, 3:], change[:, 5:])
+    return moved + change[:, :3]
 
 
 def warp(frames: Tensor, flow: Tensor) -> Tensor:

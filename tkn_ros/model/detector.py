@@ -214,15 +214,27 @@ class KeypointDetector(nn.Module):
         at another size, (B or 1, 3, H', W'), to be drawn at that size.
         """
         b = len(keypoints)
-        shared = [h.expand(b, -1, -1, -1) for h in features]
-        d = self.decode_layers(keypoints, shared)  # (B, C_out, H, W)
         source = features[0] if source is None else source
         if self.config.output == 'change':
-            unmoved = self.decode_layers(self.coordinates(features[-1]), features)
-            return apply_change(d - unmoved, source.expand(b, -1, -1, -1))
+            one = len(features[-1]) == 1
+            change = self.change(keypoints[None] if one else keypoints[:, None], features)
+            return apply_change(change.flatten(0, 1), source.expand(b, -1, -1, -1))
+        d = self.decode_layers(keypoints, [h.expand(b, -1, -1, -1) for h in features])
         if d.shape[-2:] != source.shape[-2:]:
             d = F.interpolate(d, source.shape[-2:], mode='bilinear', align_corners=False)
         return d
+
+    def change(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
+        """How the decoder's output differs from that for the source's own keypoints.
+
+        keypoints: (B, m, K, 3), m targets for each of B sources; features (B, ..). Returns
+        (B, m, C_out, H, W): what `compose.py` makes a picture of.
+        """
+        b, m = keypoints.shape[:2]
+        shared = [h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
+        d = self.decode_layers(keypoints.flatten(0, 1), shared).unflatten(0, (b, m))
+        unmoved = self.decode_layers(self.coordinates(features[-1]), features)  # (B, C_out, H, W)
+        return d - unmoved[:, None]
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         """Redraw `target` from its keypoints and `source`'s features; all (B, 3, H, W)."""

@@ -20,5 +20,7 @@ class FrameByFrame(nn.Module):
             keypoints, features = self.model.detector.encode(frame)
             observed.append(keypoints)
         predicted = self.model.predict_keypoints(torch.stack(observed, 1), horizon)
-        drawn = [self.model.detector.decode(k, features) for k in predicted.unbind(1)]
-        return torch.stack(drawn, 1), predicted
+        if self.model.background:
+            _, features = self.model.observe(frames)
+        drawn = [self.model.render(predicted[:, j:j + 1], features, j + 1) for j in range(horizon)]
+        return torch.cat(drawn, 1), predicted

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift, statistics
+from tkn_ros.model.compose import apply_change
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
@@ -22,6 +24,8 @@ class TKNConfig:
     window is n, the number of observed frames; height and width are the pixels of its input. Both
     may be chosen otherwise at run time. process: "parallel" (TKN) draws all frames on the newest
     frame's background; "sequential" (TKN-Sequential) each one on that of the frame before it.
+    background: None, the paper's, leaves the background as it was in the newest frame; otherwise
+    it goes on as `background.py` says, which needs a detector whose output is "change".
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -30,6 +34,7 @@ class TKNConfig:
     height: int = 64
     width: int = 64
     process: str = 'parallel'
+    background: BackgroundConfig | None = None
 
     def __post_init__(self):
         if self.detector.keypoints != self.predictor.keypoints:
@@ -37,6 +42,11 @@ class TKNConfig:
                              f'predictor {self.predictor.keypoints}; they must be equal')
         if self.process not in PROCESSES:
             raise ValueError(f'process is "{self.process}", expected one of {", ".join(PROCESSES)}')
+        form = self.detector.output, self.detector.structure, self.process
+        if self.background and form != ('change', 'skip', 'parallel'):
+            raise ValueError(f'with a background of its own the detector\'s output and structure '
+                             f'and the process are "{form[0]}", "{form[1]}" and "{form[2]}"; they '
+                             'must be "change", "skip" and "parallel"')
         if self.predictor.kind == 'mlp' and self.predictor.window != self.window:
             raise ValueError(f'the MLP predictor has weights for a window of '
                              f'{self.predictor.window}, and the model a window of {self.window}; '
@@ -54,6 +64,7 @@ class TKN(nn.Module):
         self.config = config
         self.detector = build_detector(config.detector)
         self.predictor = build_predictor(config.predictor)
+        self.background = BackgroundNet(config.background) if config.background else None
 
     def predict_keypoints(self, keypoints: Tensor, horizon: int) -> Tensor:
         """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, for any horizon.
@@ -69,25 +80,43 @@ class TKN(nn.Module):
             known = torch.cat([known, self.predictor(known[:, -n:])], 1)
         return known[:, n:n + horizon]
 
-    def render(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
+    def observe(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """All that is taken from a window: (B, n, 3, H, W) in [0, 1] -> keypoints (B, n, K, 3), and
+        what `render` draws on: the newest frame's features, as `detector.encode` gives them.
+
+        With a background of its own the window's mean joins the newest frame, (B, 6, H, W), and
+        the drift follows as the last of the list.
+        """
+        b, n = frames.shape[:2]
+        keypoints, features = self.detector.encode(frames.flatten(0, 1))
+        newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
+        if self.background:
+            newest[0] = torch.cat([newest[0], frames.mean(1)], 1)
+            newest.append(self.background(statistics(frames)))
+        return keypoints.unflatten(0, (b, n)), newest
+
+    def render(self, keypoints: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """(B, m, K, 3) keypoints on one background for each of B -> frames (B, m, 3, H, W).
 
-        All m frames are decoded as one batch. `features` is what `detector.encode` gave for the
-        newest observed frame (B, ..).
+        All m frames are decoded as one batch. `features` is what `observe` gave (B, ..); `first`
+        is the first frame's number of steps into the future.
         """
         b, m = keypoints.shape[:2]
-        shared = features if b == 1 else [
-            h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
-        frames = self.detector.decode(keypoints.flatten(0, 1), shared)  # (B*m, 3, H, W)
-        return frames.unflatten(0, (b, m))
+        if not self.background:
+            shared = features if b == 1 else [
+                h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
+            return self.detector.decode(keypoints.flatten(0, 1), shared).unflatten(0, (b, m))
+        *features, drift = features
+        change = self.detector.change(keypoints, features)  # (B, m, 5, H, W)
+        change = add_drift(change, drift, self.config.window, first)  # (B, m, 6, H, W)
+        source = features[0][:, None].expand(-1, m, -1, -1, -1)  # (B, m, 6, H, W)
+        return apply_change(change.flatten(0, 1), source.flatten(0, 1)).unflatten(0, (b, m))
 
     def forward(self, frames: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
         """Eq 1: (B, n, 3, H, W) in [0, 1] -> frames (B, horizon, 3, H, W), keypoints (B, .., K, 3).
 
         The window is encoded as one batch; the background is that of its newest frame.
         """
-        b, n = frames.shape[:2]
-        keypoints, features = self.detector.encode(frames.flatten(0, 1))
-        newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
-        predicted = self.predict_keypoints(keypoints.unflatten(0, (b, n)), horizon)
-        return self.render(predicted, newest), predicted
+        keypoints, features = self.observe(frames)
+        predicted = self.predict_keypoints(keypoints, horizon)
+        return self.render(predicted, features), predicted

@@ -9,11 +9,10 @@ import os
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -31,6 +30,7 @@ from tkn_ros.nodes.conversions import (
     to_ns,
     to_pixels,
 )
+from tkn_ros.nodes.diagnostics import Counters, diagnostics
 from tkn_ros.nodes.parameters import declare
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.nodes.run import run
@@ -42,19 +42,7 @@ from tkn_ros.video.encodings import UnsupportedEncoding
 
 SILENCE = 5.0  # [s] without an image, after which the node says so
 WAITING = 8  # images stored at most; a worker that is further behind will not catch up
-
-
-@dataclass
-class Counters:
-    """What became of the images, for /diagnostics."""
-
-    received: int = 0
-    encoded: int = 0
-    predictions: int = 0
-    frames_decoded: int = 0
-    dropped: int = 0
-    bad: int = 0
-    resets: int = 0
+MADE_UP = 4  # images at most that are predicted from in a row after a hiccup
 
 
 class Predictor(Node):
@@ -100,7 +88,7 @@ class Predictor(Node):
         self.stopping = False
         self.refused: set[str] = set()  # encodings already complained about
         self.latency_ms = 0.0
-        self.busy_ns = 0  # that the latest image took, all told
+        self.busy_ns = 0.  # that an image takes, all told, a running mean
         self.last_received = time.monotonic()
         self.silent = False
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -161,19 +149,12 @@ class Predictor(Node):
         return SetParametersResult(successful=True)
 
     def _publish_diagnostics(self) -> None:
-        if self.silent:
-            level, text = DiagnosticStatus.WARN, f'no image on {self.images_in.topic}'
-        elif self.counters.bad:
-            level, text = DiagnosticStatus.WARN, f'{self.counters.bad} bad images'
-        else:
-            level, text = DiagnosticStatus.OK, 'predicting'
-        values = {**vars(self.counters), 'latency_ms': f'{self.latency_ms:.1f}',
-                  'frame_period_s': self.window.period_ns / NS, 'device': self.window.device,
-                  'backend': f'{self.window.backend.name} {self.window.backend.precision}'}
-        message = DiagnosticArray(status=[DiagnosticStatus(
-            level=level, name=f'{self.get_fully_qualified_name()}: prediction', message=text,
-            hardware_id=self.images_in.topic,
-            values=[KeyValue(key=k, value=str(v)) for k, v in values.items()])])
+        message = diagnostics(
+            f'{self.get_fully_qualified_name()}: prediction', self.images_in.topic, self.counters,
+            self.silent, {
+                'latency_ms': f'{self.latency_ms:.1f}', 'busy_ms': f'{self.busy_ns / 1e6:.1f}',
+                'frame_period_s': self.window.period_ns / NS, 'device': self.window.device,
+                'backend': f'{self.window.backend.name} {self.window.backend.precision}'})
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics_out.publish(message)
 
@@ -197,12 +178,12 @@ class Predictor(Node):
     def _process(self, taken: list) -> None:
         """Encode all that came, predict from the newest.
 
-        One image that a hiccup delayed is made up for, if inference is so much faster than the
-        camera that it will not fall behind by it.
+        Images that a hiccup delayed are made up for where inference is faster than the camera,
+        so that it will not fall behind by it.
         """
         due = [message for message, is_due in taken if is_due]
-        keeping_up = self.busy_ns * 3 < self.window.period_ns * 2
-        chosen = due[-2:] if keeping_up and len(due) == 2 else due[-1:]
+        keeping_up = self.busy_ns < 0.85 * self.window.period_ns
+        chosen = due[-MADE_UP:] if keeping_up else due[-1:]
         self.counters.dropped += len(due) - len(chosen)
         for message, _ in taken:
             started = time.perf_counter_ns()
@@ -210,7 +191,7 @@ class Predictor(Node):
                 continue
             if any(message is c for c in chosen) and self._listeners():
                 self._predict(message, started)
-                self.busy_ns = time.perf_counter_ns() - started
+                self.busy_ns += (time.perf_counter_ns() - started - self.busy_ns) / 8
 
     def _encode(self, message) -> bool:
         try:

@@ -67,6 +67,8 @@ class Replay(Node):
                     raise ValueError(f'fewer than {self.listeners} subscribers found '
                                      f'{self.images_out.topic_name} within {self.wait:.0f} s')
                 self._sleep_until(time.monotonic_ns() + NS // 20)
+            if self.listeners:  # and for theirs: a predictor nobody listens to yet does not predict
+                self._sleep_until(time.monotonic_ns() + NS)
             self._play_once()
             while self.loop:
                 self._play_once()

@@ -10,17 +10,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.model.tkn_sequential import TKNSequential
-from tkn_ros.streaming.shared_decoder import SharedDecoder
-from tkn_ros.streaming.stages import (
-    Encode,
-    PlainDraw,
-    Predict,
-    draw_stage,
-    frozen,
-    to_bytes,
-    to_float,
-)
+from tkn_ros.streaming.stages import Background, all_stages, draw_stage, frozen, to_float
 
 
 class BackendError(ValueError):
@@ -50,13 +40,34 @@ class Backend(Protocol):
     def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
         """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted."""
 
+    def background(self, frames: np.ndarray) -> list[Tensor]:
+        """How the background goes on, for networks of which it does, otherwise []: see `backdrop`.
+
+        frames: (B, n, H, W, 3) uint8, a window of the network's size.
+        """
+
     def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
              source: np.ndarray) -> np.ndarray:
         """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
 
-        own, features: what `encode` gave for the newest frames; source: those frames,
-        (B, H, W, 3) uint8, at any size.
+        own: the newest frames' keypoints as `encode` gave them; features and source: of
+        `backdrop`, at any size.
         """
+
+
+def backdrop(backend: Backend, features: list[Tensor], frames: np.ndarray,
+             images: np.ndarray | None = None) -> tuple[list[Tensor], np.ndarray]:
+    """What `draw` draws on: all features, and the source.
+
+    features: what `encode` gave for the newest frames; frames: (B, n, H, W, 3) uint8, the windows;
+    images: the same at the size to draw at, where that is another.
+    """
+    images = frames if images is None else images
+    newest, drift = np.ascontiguousarray(images[:, -1]), backend.background(frames)
+    if not drift:
+        return features, newest
+    mean = np.rint(images.mean(1, dtype=np.float32)).astype(np.uint8)  # (B, H, W, 3)
+    return [*features, *drift], np.concatenate([newest, mean], -1)
 
 
 class EagerBackend:
@@ -70,9 +81,8 @@ class EagerBackend:
         self.device, self.dtype = str(weight.device), weight.dtype
         self.precision = str(weight.dtype).removeprefix('torch.')
         self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
-        self.decoder = SharedDecoder(model.detector)
-        plain = self.decoder.draw is None or isinstance(model, TKNSequential)
-        self._plain = PlainDraw(model) if plain else None
+        self._draw = draw_stage(model, shuffle=False)
+        self._background = Background(model) if model.background else None
 
     @torch.inference_mode()
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
@@ -85,18 +95,20 @@ class EagerBackend:
         return self.model.predict_keypoints(keypoints, horizon)
 
     @torch.inference_mode()
+    def background(self, frames: np.ndarray) -> list[Tensor]:
+        if self._background is None:
+            return []
+        return [self._background(torch.from_numpy(frames).to(self.device))]
+
+    @torch.inference_mode()
     def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
              source: np.ndarray) -> np.ndarray:
         frame = torch.from_numpy(source).to(self.device)
-        if self._plain is not None:
-            return self._plain(keypoints, own, frame, *features[1:]).cpu().numpy()
-        draw = self.decoder.draw
-        d = draw.decode(keypoints, own, features[1:])
-        return to_bytes(draw.compose(d, to_float(frame, self.dtype))).cpu().numpy()
+        return self._draw(keypoints, own, frame, *features[1:]).cpu().numpy()
 
 
 class StagedBackend:
-    """What the other backends share: the three stages of `stages.py`, run by `_run`.
+    """What the other backends share: the stages of `stages.py`, run by `_run`.
 
     A subclass sets name, precision, device and threads.
     """
@@ -106,8 +118,7 @@ class StagedBackend:
 
     def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
         model = frozen(model).float()
-        self.stages = {'encode': Encode(model.detector), 'predict': Predict(model),
-                       'draw': draw_stage(model, shuffle, channel_norm)}
+        self.stages = all_stages(model, shuffle, channel_norm)
         self.residual = model.config.predictor.residual
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
@@ -131,6 +142,11 @@ class StagedBackend:
                 following = following + known[:, -1:]
             known = torch.cat([known, following], 1)
         return known[:, n:n + horizon]
+
+    @torch.inference_mode()
+    def background(self, frames: np.ndarray) -> list[Tensor]:
+        return self._run('background', torch.from_numpy(frames)) if (
+            'background' in self.stages) else []
 
     @torch.inference_mode()
     def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],

@@ -48,7 +48,7 @@ class CUDABackend(StagedBackend):
                                                   mode='max-autotune-no-cudagraphs')
         self._stream = None if device == 'cpu' else torch.cuda.Stream(device)
         self._steps: dict[tuple, _Recorded] = {}
-        self._rings: dict[tuple, Tensor] = {}
+        self._rings: dict[tuple, list[Tensor]] = {}
         self.runners = KeptRunners(self._record)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
@@ -66,7 +66,8 @@ class CUDABackend(StagedBackend):
         """A whole prediction as one graph, for cameras whose frames come in even time.
 
         frames: the newest of each camera, (B, H, W, 3) uint8. Its keypoints join a ring on the
-        GPU that holds the last `window` ones (at first all those of the first frame).
+        GPU that holds the last `window` ones (at first all those of the first frame), as do the
+        frames where the background goes on.
         Returns frames (B, horizon, H, W, 3) uint8 and keypoints (B, horizon, K, 3) float32, which
         the next step overwrites.
         """
@@ -85,10 +86,17 @@ class CUDABackend(StagedBackend):
         first = torch.from_numpy(frames)
         keypoints = self._run('encode', first)[0]
         ring = keypoints[:, None].repeat(1, window, 1, 1)  # (B, n, K, 3)
+        pictures = first.to(self.device)[:, None].repeat(1, window, 1, 1, 1)  # (B, n, H, W, 3)
 
         def call(batch: Tensor) -> list[Tensor]:
             newest, *features = self.stages['encode'](batch)
             ring.copy_(torch.cat([ring[:, 1:], newest[:, None]], 1))
+            source = batch
+            if 'background' in self.stages:
+                pictures.copy_(torch.cat([pictures[:, 1:], batch[:, None]], 1))
+                mean = pictures.float().mean(1).round().to(torch.uint8)  # (B, H, W, 3)
+                source = torch.cat([batch, mean], -1)
+                features.append(self.stages['background'](pictures))
             known = ring
             while known.shape[1] < window + horizon:
                 following = self.stages['predict'](known[:, -window:])
@@ -96,11 +104,12 @@ class CUDABackend(StagedBackend):
                     following = following + known[:, -1:]
                 known = torch.cat([known, following], 1)
             predicted = known[:, window:window + horizon]
-            return [self.stages['draw'](predicted, newest, batch, *features), predicted]
+            return [self.stages['draw'](predicted, newest, source, *features), predicted]
 
         recorded = _Recorded(call, (first,), self.device, self._stream, to_host=True)
         ring.copy_(keypoints[:, None].expand_as(ring))  # recording has run it some times
-        self._rings[key], self._steps[key] = ring, recorded
+        pictures.copy_(first[:, None].expand_as(pictures))
+        self._rings[key], self._steps[key] = [ring, pictures], recorded
 
 
 class _Recorded:

@@ -53,7 +53,7 @@ class OpenVINOBackend(StagedBackend):
                                'on this CPU')
         self._int8 = precision.startswith('int8')
         self._half = {'encode': False, 'predict': precision == 'bfloat16' or self._int8,
-                      'draw': precision.endswith('bfloat16')}
+                      'draw': precision.endswith('bfloat16'), 'background': False}
         super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()

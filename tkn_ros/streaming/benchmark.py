@@ -18,7 +18,7 @@ import psutil
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend
+from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend, backdrop
 from tkn_ros.streaming.choose import candidates, make_backend
 from tkn_ros.streaming.floor import Rates, count_work, floor_ms
 from tkn_ros.streaming.quality import predict_clip, psnr
@@ -188,7 +188,7 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
         frames = np.ascontiguousarray(clip[:, -1])
         return lambda: backend.step(frames, setting.window, setting.horizon)
     ring = [backend.encode(np.ascontiguousarray(clip[:, i]))[0] for i in range(setting.window)]
-    turn = 0
+    turn, order = 0, np.arange(1 - setting.window, 1)
 
     def run() -> tuple[float, float, float]:
         nonlocal turn
@@ -200,7 +200,8 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
         del ring[0]
         predicted = backend.predict(torch.stack(ring, 1), setting.horizon)
         known = time.perf_counter()
-        backend.draw(predicted, newest, features, frames)
+        pictures = np.take(clip, order + turn, 1, mode='wrap')  # (B, n, H, W, 3)
+        backend.draw(predicted, newest, *backdrop(backend, features, pictures))
         return encoded, known, time.perf_counter()
 
     return run

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, EagerBackend
+from tkn_ros.streaming.backend import Backend, EagerBackend, backdrop
 from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
 
 
@@ -42,10 +42,10 @@ class Cameras:
         due = {name: window.sample() for name, window in self.windows.items() if window.due}
         if not due:
             return {}
-        observed = torch.stack([keypoints for _, keypoints in due.values()])  # (B, n, K, 3)
+        observed = torch.stack([keypoints for _, keypoints, _ in due.values()])  # (B, n, K, 3)
         predicted = self.backend.predict(observed, horizon)  # (B, m, K, 3)
-        return {name: self.windows[name].prediction_of(moments, keypoints, predicted[i])
-                for i, (name, (moments, keypoints)) in enumerate(due.items())}
+        return {name: self.windows[name].prediction_of(*sample, predicted[i])
+                for i, (name, sample) in enumerate(due.items())}
 
     def render(self, predictions: Mapping[str, Prediction],
                size: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
@@ -56,6 +56,8 @@ class Cameras:
         own = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
         keypoints = torch.from_numpy(np.stack([p.predicted for p in predictions.values()]))
         features = [torch.cat(h) for h in zip(*(o.features for o in seen))]
-        source = np.stack([SlidingWindow.source_of(o, size) for o in seen])
+        frames, images = (np.stack(p) for p in zip(*(
+            self.windows[name].pictures_of(p, size) for name, p in predictions.items())))
+        features, source = backdrop(self.backend, features, frames, images)
         frames = self.backend.draw(keypoints.to(own), own, features, source)
         return dict(zip(predictions, frames))

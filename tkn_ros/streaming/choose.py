@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend
+from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend, backdrop
 from tkn_ros.streaming.cache import cache_of, write_whole
 from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
 
@@ -121,13 +121,14 @@ def one_prediction(backend: Backend, frames: np.ndarray, window: int, horizon: i
     """
     first, _ = backend.encode(frames)
     ring = [first] * window
+    pictures = np.repeat(frames[:, None], window, 1)  # (B, n, H, W, 3)
 
     def step():
         newest, features = backend.encode(frames)
         ring.append(newest)
         del ring[0]
         predicted = backend.predict(torch.stack(ring, 1), horizon)
-        return backend.draw(predicted, newest, features, frames), predicted
+        return backend.draw(predicted, newest, *backdrop(backend, features, pictures)), predicted
 
     return step
 

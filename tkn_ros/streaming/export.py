@@ -1,7 +1,7 @@
 """The network as files for other runtimes, each checked against the reference.
 
-'whole' is one graph from a window of frames to predicted frames and keypoints. 'stages' are the
-three of `stages.py`, for programs that keep a window of keypoints as `SlidingWindow` does. Shapes
+'whole' is one graph from a window of frames to predicted frames and keypoints. 'stages' are those
+of `stages.py`, for programs that keep a window of keypoints as `SlidingWindow` does. Shapes
 are fixed. Beside the graphs lies export.json with the names, shapes and types of what goes in and
 out, and what the check found.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import BackendError
 from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
-from tkn_ros.streaming.stages import Encode, Predict, draw_stage, to_bytes
+from tkn_ros.streaming.stages import all_stages, to_bytes
 
 FORMATS = {'onnx': 'onnx', 'openvino': 'xml', 'torch': 'pt2'}  # their files' endings
 KEYPOINTS_OFF = 1e-3  # largest difference that the check lets pass, in the grid's units
@@ -33,22 +33,26 @@ class Whole(nn.Module):
 
     def __init__(self, model: TKN, horizon: int, shuffle: bool):
         super().__init__()
-        self.encode, self.predict = Encode(model.detector), Predict(model)
-        self.draw = draw_stage(model, shuffle)
+        self.stages = nn.ModuleDict(all_stages(model, shuffle))
         self.horizon, self.residual = horizon, model.config.predictor.residual
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         b, n = (int(side) for side in frames.shape[:2])
-        keypoints, *features = self.encode(frames.flatten(0, 1))
+        keypoints, *features = self.stages['encode'](frames.flatten(0, 1))
         newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
         known = keypoints.unflatten(0, (b, n))  # (B, n + predicted so far, K, 3)
         while int(known.shape[1]) < n + self.horizon:
-            following = self.predict(known[:, -n:])
+            following = self.stages['predict'](known[:, -n:])
             if self.residual:
                 following = following + known[:, -1:]
             known = torch.cat([known, following], 1)
         predicted = known[:, n:n + self.horizon]
-        return self.draw(predicted, known[:, n - 1], frames[:, -1], *newest), predicted
+        source = frames[:, -1]
+        if 'background' in self.stages:
+            mean = frames.float().mean(1).round().to(torch.uint8)  # (B, H, W, 3)
+            source = torch.cat([source, mean], -1)
+            newest.append(self.stages['background'](frames))
+        return self.stages['draw'](predicted, known[:, n - 1], source, *newest), predicted
 
 
 @dataclass(frozen=True)
@@ -98,8 +102,7 @@ def _modules(model: TKN, kind: str, parts: str, horizon: int) -> dict[str, nn.Mo
     if parts == 'whole':
         return {'whole': Whole(model, horizon, shuffle)}
     if parts == 'stages':
-        return {'encode': Encode(model.detector), 'predict': Predict(model),
-                'draw': draw_stage(model, shuffle)}
+        return all_stages(model, shuffle)
     raise ExportError(f'parts is "{parts}", expected "whole" or "stages"')
 
 
@@ -115,8 +118,13 @@ def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[
     keypoints, *features = modules['encode'](newest)
     longest = max(window, horizon)
     moved = keypoints[:, None] + 0.2 * torch.randn(cameras, longest, *keypoints.shape[1:])
+    source = newest
+    if 'background' in modules:
+        source = torch.cat([newest, frames.float().mean(1).round().to(torch.uint8)], -1)
+        features.append(modules['background'](frames))
     return {'encode': (newest,), 'predict': (moved[:, :window].contiguous(),),
-            'draw': (moved[:, :horizon].contiguous(), keypoints, newest,
+            'background': (frames,),
+            'draw': (moved[:, :horizon].contiguous(), keypoints, source,
                      *(h.contiguous() for h in features))}
 
 

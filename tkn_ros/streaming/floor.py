@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.stages import Encode, Predict, draw_stage
+from tkn_ros.streaming.stages import all_stages
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,16 @@ def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
     with next(model.parameters()).device:
         frames = torch.zeros(b, height, width, 3, dtype=torch.uint8)
         observed, own, drawn = (torch.zeros(b, m, k, 3) for m in (window, 1, horizon))
-    encode, predict, draw = Encode(model.detector), Predict(model), draw_stage(model)
-    features = encode(frames)[1:]
+    stages = all_stages(model)
+    features, source, background = list(stages['encode'](frames)[1:]), frames, 0
+    if 'background' in stages:
+        pictures = frames[:, None].repeat(1, window, 1, 1, 1)  # (B, n, H, W, 3)
+        features.append(stages['background'](pictures))
+        source = torch.cat([frames, frames], -1)
+        background = _macs(stages['background'], pictures)
     passes = -(-horizon // window)
-    return Work(_macs(encode, frames), passes * _macs(predict, observed),
-                _macs(draw, drawn, own[:, 0], frames, *features),
+    return Work(_macs(stages['encode'], frames), passes * _macs(stages['predict'], observed),
+                background + _macs(stages['draw'], drawn, own[:, 0], source, *features),
                 passes, sum(p.numel() for p in model.predictor.parameters()))
 
 

@@ -22,6 +22,7 @@ def stage_names(stage: str, inputs: int) -> tuple[list[str], list[str]]:
         return ['keypoints', 'own_keypoints', 'frame', *features], ['predicted_frames']
     return {'encode': (['frames'], ['keypoints']),
             'predict': (['keypoints'], ['predicted_keypoints']),
+            'background': (['frames'], ['drift']),
             'whole': (['frames'], ['predicted_frames', 'predicted_keypoints'])}[stage]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend
+from tkn_ros.streaming.backend import Backend, backdrop
 from tkn_ros.video.synthetic import render_clip
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
@@ -32,8 +32,8 @@ def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
         keypoints.append(newest)
     observed = torch.stack(keypoints, 1)  # (1, n, K, 3)
     predicted = backend.predict(observed, len(clip) - window)
-    return backend.draw(predicted, newest, features,
-                        np.ascontiguousarray(clip[None, window - 1]))[0]
+    features, source = backdrop(backend, features, np.ascontiguousarray(clip[None, :window]))
+    return backend.draw(predicted, newest, features, source)[0]
 
 
 def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:

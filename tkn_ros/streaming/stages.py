@@ -1,7 +1,8 @@
-"""The network cut into the three stages of a running window, rewritten for speed.
+"""The network cut into the stages of a running window, rewritten for speed.
 
 encode: one camera frame -> its keypoints and features. predict: a window of keypoints -> the next
-ones. draw: keypoints and the newest frame's features -> frames, as bytes. Each is a plain module
+ones. draw: keypoints and the newest frame's features -> frames, as bytes. background, of networks
+that have one of their own: a window of frames -> how the newest one goes on. Each is a plain module
 whose shapes are fixed when it is exported, so every backend runs the same graph. B is the number
 of cameras, m the number of frames drawn.
 
@@ -14,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tkn_ros.model.background import add_drift, statistics
 from tkn_ros.model.compose import apply_change
 from tkn_ros.model.detector import KeypointDetector, keypoints_to_maps
 from tkn_ros.model.tkn import TKN
@@ -61,18 +63,34 @@ class Predict(nn.Module):
         return predicted.to(keypoints.dtype)
 
 
+class Background(nn.Module):
+    """A window of frames, (B, n, H, W, 3) uint8 -> the background's drift, (B, 13, H, W)."""
+
+    def __init__(self, model: TKN):
+        super().__init__()
+        self.net = frozen(model.background)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        kind = dtype_of(self.net)
+        exact = kind if kind.itemsize >= 4 else torch.float32  # differences of like numbers
+        window = frames.permute(0, 1, 4, 2, 3).to(exact) / 255  # (B, n, 3, H, W)
+        return self.net(statistics(window).to(kind)).to(exact)
+
+
 class Draw(nn.Module):
     """Keypoints (B, m, K, 3), those of the newest frame (B, K, 3), that frame, its h_1 .. h_n.
 
     The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
-    size than the network's: see `KeypointDetector.decode`. shuffle and channel_norm: the rewrites
-    of `SharedLayer`.
+    size than the network's: see `KeypointDetector.decode`. Where the background goes on (`window`
+    is then that of the weights) the frame is (B, H, W, 6), its last three channels the window's
+    mean, and the drift follows h_n. shuffle and channel_norm: the rewrites of `SharedLayer`.
     """
 
     def __init__(self, detector: KeypointDetector, shuffle: bool = True,
-                 channel_norm: bool = False):
+                 channel_norm: bool = False, window: int = 0):
         super().__init__()
         detector = frozen(detector)
+        self.window = window
         self.config, self.align = detector.config, detector.align
         self.layers = nn.ModuleList(SharedLayer(layer, shuffle, channel_norm)
                                     for layer in detector.decoder)
@@ -92,7 +110,7 @@ class Draw(nn.Module):
         return d[:, 1:] - d[:, :1] if moves else d
 
     def compose(self, d: Tensor, source: Tensor) -> Tensor:
-        """d_n (B, m, C_out, h, w) and (B, 3, H, W) in [0, 1] -> frames (B, m, 3, H, W)."""
+        """d_n (B, m, C_out, h, w) and (B, 3 or 6, H, W) in [0, 1] -> frames (B, m, 3, H, W)."""
         b, m = d.shape[:2]
         d = d.flatten(0, 1)
         if self.config.output == 'change':
@@ -102,7 +120,11 @@ class Draw(nn.Module):
         return d.unflatten(0, (b, m))
 
     def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
-        d = self.decode(keypoints, own, list(features)).to(keypoints.dtype)
+        maps = list(features)
+        drift = maps.pop() if self.window else None
+        d = self.decode(keypoints, own, maps).to(keypoints.dtype)
+        if drift is not None:
+            d = add_drift(d, drift, self.window)  # (B, m, 6, h, w)
         return to_bytes(self.compose(d, to_float(frame, keypoints.dtype)))
 
 
@@ -130,8 +152,17 @@ class PlainDraw(nn.Module):
 def draw_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
     """The fast `Draw` where the network allows it, otherwise the network's own way."""
     if model.detector.skips and not isinstance(model, TKNSequential):
-        return Draw(model.detector, shuffle, channel_norm)
+        window = model.config.window if model.background else 0
+        return Draw(model.detector, shuffle, channel_norm, window)
     return PlainDraw(model)
+
+
+def all_stages(model: TKN, shuffle: bool = True, channel_norm: bool = False,
+               ) -> dict[str, nn.Module]:
+    """'encode', 'predict', 'draw' and, where the background goes on, 'background'."""
+    stages = {'encode': Encode(model.detector), 'predict': Predict(model),
+              'draw': draw_stage(model, shuffle, channel_norm)}
+    return stages | ({'background': Background(model)} if model.background else {})
 
 
 def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -139,7 +170,7 @@ def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
     """
     if isinstance(stage, Encode) and stage.detector.skips:
         stage.detector.encoder.to(dtype)
-    elif isinstance(stage, (Predict, Draw)):
+    elif isinstance(stage, (Predict, Draw, Background)):
         stage.to(dtype)
     return stage
 

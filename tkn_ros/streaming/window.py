@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, EagerBackend
+from tkn_ros.streaming.backend import Backend, EagerBackend, backdrop
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
 RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
@@ -36,7 +36,8 @@ class Prediction:
     """Keypoints seen and to come. Coordinates as the model's: x and y in [-1, 1] over the frame.
 
     observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
-    frame's; predicted: (m, K, 3) float32 at predicted_ns.
+    frame's; predicted: (m, K, 3) float32 at predicted_ns. seen: what is drawn on, the n frames
+    nearest to observed_ns.
     """
 
     period_ns: int
@@ -44,7 +45,12 @@ class Prediction:
     observed: np.ndarray
     predicted_ns: list[int]
     predicted: np.ndarray
-    background: Observation
+    seen: list[Observation]
+
+    @property
+    def background(self) -> Observation:
+        """The newest frame."""
+        return self.seen[-1]
 
 
 class SlidingWindow:
@@ -64,7 +70,6 @@ class SlidingWindow:
                  backend: Backend | None = None, stride: int = 1):
         self.model = model
         self.backend = backend or EagerBackend(model)
-        self.decoder = getattr(self.backend, 'decoder', None)
         self.device = self.backend.device
         if stride < 1:
             raise ValueError(f'stride is {stride}, expected at least 1 frame')
@@ -151,16 +156,22 @@ class SlidingWindow:
         return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
 
     def _trim(self) -> None:
-        """Keep what the window can still need, and only the newest frame's picture and features."""
+        """Keep what the window can still need: of older frames the features are not, and pictures
+        only where the background goes on."""
         if len(self._ring) > 1:
-            old = self._ring[-2]
-            self._ring[-2] = Observation(old.stamp_ns, old.keypoints, [], _NOTHING, _NOTHING)
+            old, kept = self._ring[-2], self.model.config.background is not None
+            self._ring[-2] = Observation(
+                old.stamp_ns, old.keypoints, [], old.image if kept else _NOTHING,
+                old.frame if kept else _NOTHING)
         oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
         while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
             self._ring.popleft()
 
-    def _sample(self) -> tuple[list[int], Tensor] | None:
-        """Stamps and keypoints (n, K, 3) of the window's n moments; None while it is not full."""
+    def sample(self) -> tuple[list[int], Tensor, list[Observation]] | None:
+        """Stamps, keypoints (n, K, 3) and nearest frames of the window's n moments.
+
+        None while it is not full.
+        """
         period = self.period_ns
         if not self._ring or (not period and self.window > 1):
             return None
@@ -169,11 +180,12 @@ class SlidingWindow:
         stamps = np.array([o.stamp_ns for o in self._ring])
         if moments[0] < stamps[0] - period // 2:
             return None
-        picked = []
+        picked, seen = [], []
         for moment in moments:
             after = min(int(np.searchsorted(stamps, moment)), len(stamps) - 1)
             before = max(after - 1, 0)
             near = before if moment - stamps[before] < stamps[after] - moment else after
+            seen.append(self._ring[near])
             if abs(int(stamps[near]) - moment) * 2 <= period:
                 picked.append(self._ring[near].keypoints)
             elif stamps[after] - stamps[before] > self._max_gap_ns:
@@ -182,16 +194,12 @@ class SlidingWindow:
                 share = (moment - stamps[before]) / (stamps[after] - stamps[before])
                 picked.append(torch.lerp(self._ring[before].keypoints,
                                          self._ring[after].keypoints, float(share)))
-        return moments, torch.stack(picked)
-
-    def sample(self) -> tuple[list[int], Tensor] | None:
-        """Stamps and keypoints (n, K, 3) of the window's n moments; None while it is not full."""
-        return self._sample()
+        return moments, torch.stack(picked), seen
 
     @property
     def ready(self) -> bool:
         """True once `predict` has all the frames that it needs."""
-        return self._sample() is not None
+        return self.sample() is not None
 
     @property
     def due(self) -> bool:
@@ -200,21 +208,22 @@ class SlidingWindow:
 
     def predict(self, horizon: int) -> Prediction | None:
         """The next `horizon` keypoint sets, or None while the window is not full."""
-        sample = self._sample()
+        sample = self.sample()
         if sample is None:
             return None
-        moments, observed = sample
+        moments, observed, seen = sample
         predicted = self.backend.predict(observed[None], horizon)[0]  # (m, K, 3)
-        return self.prediction_of(moments, observed, predicted)
+        return self.prediction_of(moments, observed, seen, predicted)
 
-    def prediction_of(self, moments: list[int], observed: Tensor, predicted: Tensor) -> Prediction:
+    def prediction_of(self, moments: list[int], observed: Tensor, seen: list[Observation],
+                      predicted: Tensor) -> Prediction:
         """What `predict` makes of a sample of the window and the keypoints predicted from it."""
         self._since_prediction = 0
         horizon = len(predicted)
         period = self.period_ns
         return Prediction(period, moments, observed.float().cpu().numpy(),
                           [moments[-1] + (j + 1) * period for j in range(horizon)],
-                          predicted.float().cpu().numpy(), self._ring[-1])
+                          predicted.float().cpu().numpy(), seen)
 
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
         """All predicted frames, decoded as one batch: (m, H, W, 3) uint8 RGB.
@@ -222,18 +231,24 @@ class SlidingWindow:
         size: (height, width); None for the model's own. Models whose output is a change move
         the newest frame in its full detail at any size; the paper's own are enlarged.
         """
-        background = prediction.background
-        own = background.keypoints[None]  # (1, K, 3)
+        own = prediction.background.keypoints[None]  # (1, K, 3)
         keypoints = torch.from_numpy(prediction.predicted)[None].to(own)  # (1, m, K, 3)
-        source = self.source_of(background, size)[None]
-        return self.backend.draw(keypoints, own, background.features, source)[0]
+        frames, images = self.pictures_of(prediction, size)
+        features, source = backdrop(self.backend, prediction.background.features, frames[None],
+                                    images[None])
+        return self.backend.draw(keypoints, own, features, source)[0]
 
-    @staticmethod
-    def source_of(background: Observation, size: tuple[int, int] | None) -> np.ndarray:
-        """The frame to draw on, (H, W, 3) uint8: at the network's size, or at `size`."""
-        if not size or size == background.frame.shape[:2]:
-            return background.frame
-        return _resize(background.image, size)
+    def pictures_of(self, prediction: Prediction, size: tuple[int, int] | None,
+                    ) -> tuple[np.ndarray, np.ndarray]:
+        """What to draw on, at the network's size and at `size`: (n or 1, H, W, 3) uint8 each.
+
+        Only the newest frame where the background does not go on.
+        """
+        seen = prediction.seen if self.model.config.background else prediction.seen[-1:]
+        frames = np.stack([o.frame for o in seen])
+        if not size or size == frames.shape[1:3]:
+            return frames, frames
+        return frames, np.stack([_resize(o.image, size) for o in seen])
 
 
 _NOTHING = np.empty((0, 0, 3), np.uint8)
