@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_models import small_model
+from small_models import small_config, small_model
 from train_help import SETTINGS, TOML, run, steps, write_clips
 
 from tkn_ros.cli import main
@@ -46,7 +46,7 @@ def press_ctrl_c_at(monkeypatch, *places):
 def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(tmp_path, monkeypatch,
                                                                            capsys):
     whole = run(tmp_path, SETTINGS, 'whole').state_dict()
-    places = [('detector', 1), ('detector', 8), ('predictor', 5), ('joint', 2)]
+    places = [('detector', 1), ('detector', 8), ('predictor', 5), ('background', 3), ('joint', 2)]
     press_ctrl_c_at(monkeypatch, *places)
     for number, (stage, step) in enumerate(places):
         with pytest.raises(KeyboardInterrupt):
@@ -58,7 +58,7 @@ def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(tmp_p
     assert all(torch.equal(whole[name], saved[name]) for name in whole)
     losses = [[(r['stage'], r['step'], r['loss']) for r in log_of(tmp_path / name)]
               for name in ('whole', 'parts')]
-    assert losses[0] == losses[1] and len(losses[0]) == 20
+    assert losses[0] == losses[1] and len(losses[0]) == 24
 
 
 def test_every_step_can_be_gone_on_from():
@@ -183,13 +183,13 @@ def test_two_processes_learn_as_one(tmp_path):
     assert done.returncode == 0, done.stderr
     one, two = log_of(tmp_path / 'one'), log_of(tmp_path / 'two')
     assert [(r['stage'], r['step']) for r in one] == [(r['stage'], r['step']) for r in two]
-    assert len(one) == 10
+    assert len(one) == 12
     for a, b in zip(one, two):
         assert float(a['loss']) == pytest.approx(float(b['loss']), abs=1e-5)
 
 
 def test_adaptation_begins_with_the_weights_given(tmp_path):
-    start = small_model(5)
+    start = small_model(5, drifts=True)
     save_checkpoint(tmp_path / 'start.safetensors', start)
     tiny = replace(SETTINGS.detector, steps=1, lr=1e-12)
     settings = replace(SETTINGS, stages=('detector',), detector=tiny, ema=0.0)
@@ -252,7 +252,7 @@ def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
     assert 'this run is finished' in capsys.readouterr().err
     assert Path('run/model.safetensors').read_bytes() == before
     assert sorted(p.name for p in Path('run/pictures').iterdir()) == [
-        'detector_000001.png', 'joint_000001.png', 'predictor_000001.png']
+        'background_000001.png', 'detector_000001.png', 'joint_000001.png', 'predictor_000001.png']
 
 
 def test_tensorboard_logs(tmp_path):
@@ -263,5 +263,13 @@ def test_tensorboard_logs(tmp_path):
     train(Order(settings, tuple(data)), tmp_path / 'run', Means(tmp_path / 'cache'))
     events = reading.EventAccumulator(str(tmp_path / 'run/tensorboard'))
     events.Reload()
-    assert {'loss/detector', 'loss/predictor', 'loss/joint'} <= set(events.Tags()['scalars'])
-    assert set(events.Tags()['images']) == {'detector', 'predictor', 'joint'}
+    stages = {'detector', 'predictor', 'background', 'joint'}
+    assert {f'loss/{stage}' for stage in stages} <= set(events.Tags()['scalars'])
+    assert set(events.Tags()['images']) == stages
+
+
+def test_a_stage_that_the_model_has_nothing_for(tmp_path):
+    settings = replace(SETTINGS, model=small_config())
+    with pytest.raises(TrainingError, match='stages has "background", and the model has none'):
+        run(tmp_path, settings)
+    assert not (tmp_path / 'run').exists()

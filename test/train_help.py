@@ -12,14 +12,16 @@ from tkn_ros.learning.settings import Settings, StageSettings
 from tkn_ros.learning.train_run import Means, Order, train
 
 SETTINGS = Settings(
-    model=small_config(), stages=('detector', 'predictor', 'joint'), seed=3, ahead=4, horizon=4,
+    model=small_config(drifts=True), stages=('detector', 'predictor', 'background', 'joint'),
+    seed=3, ahead=4, horizon=4,
     max_gap=4, targets=2, warmup=5, ema=0.9, detector=StageSettings(steps=8, batch=4),
     predictor=StageSettings(steps=8, batch=4), joint=StageSettings(steps=4, batch=2),
+    background=StageSettings(steps=4, batch=2),
     augmentation=Augmentation(crop=0.2))
 
 # the same for the command line
 TOML = """
-stages = ["detector", "predictor", "joint"]
+stages = ["detector", "predictor", "background", "joint"]
 seed = 3
 ahead = 4
 horizon = 4
@@ -43,12 +45,17 @@ layers = 1
 heads = 2
 d_head = 8
 d_inner = 24
+[model.background]
+channels = [8, 8, 8, 8]
 [detector]
 steps = 4
 batch = 4
 [predictor]
 steps = 4
 batch = 4
+[background]
+steps = 2
+batch = 2
 [joint]
 steps = 2
 batch = 2
@@ -79,7 +86,7 @@ def write_avi(path: Path, count: int) -> None:
 def steps(settings: Settings, count: int) -> Settings:
     """With so many steps in each stage."""
     return replace(settings, **{name: replace(getattr(settings, name), steps=count)
-                                for name in ('detector', 'predictor', 'joint')})
+                                for name in ('detector', 'predictor', 'background', 'joint')})
 
 
 def run(folder: Path, settings: Settings = SETTINGS, out: str = 'run', resume: bool = False,

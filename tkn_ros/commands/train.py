@@ -118,6 +118,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.init and not says_model:
         path = '' if options.init == 'default' else options.init
         settings = replace(settings, model=load_checkpoint(path).config)
+        if not options.config and not settings.model.background:
+            settings = replace(settings, stages=('joint',))
     if options.joint:
         settings = replace(settings, stages=('joint',))
     if options.seed is not None:

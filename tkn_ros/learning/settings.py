@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tkn_ros.learning.clips import Augmentation
+from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.tkn import TKNConfig
 
 if sys.version_info >= (3, 11):
@@ -16,7 +17,8 @@ else:
     import tomli as tomllib
 
 PRESETS = Path(__file__).parent / 'presets'
-STAGES = ('detector', 'predictor', 'joint')
+STAGES = ('detector', 'predictor', 'background', 'joint')
+OPTIONAL = {'background': BackgroundConfig}  # of the model: tables that may be missing
 
 
 class SettingsError(ValueError):
@@ -48,9 +50,9 @@ class Settings:
 
     stages: which, in their order. max_gap: frames between the detector's source and target at
     most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
-    of the decoding. ahead: frames predicted in joint training. horizon: frames predicted when the
-    result is evaluated. ema: share that the average of the weights keeps at each step, 0 for none.
-    half: mixed precision on CUDA.
+    of the decoding. ahead: frames predicted in the stages background and joint. horizon: frames
+    predicted when the result is evaluated. ema: share that the average of the weights keeps at
+    each step, 0 for none. half: mixed precision on CUDA.
     """
 
     model: TKNConfig = field(default_factory=TKNConfig)
@@ -67,6 +69,7 @@ class Settings:
     half: bool = True
     detector: StageSettings = field(default_factory=StageSettings)
     predictor: StageSettings = field(default_factory=StageSettings)
+    background: StageSettings = field(default_factory=StageSettings)
     joint: StageSettings = field(default_factory=StageSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
@@ -89,6 +92,7 @@ class Settings:
         n = self.model.window
         needs = {'detector': (2, 'a pair'), 'predictor': (2 * n, f'twice the window of {n}'),
                  'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead')}
+        needs['background'] = needs['joint']
         return max(needs[s] for s in self.stages)
 
 
@@ -130,7 +134,12 @@ def _fill(kind: type, table: dict, where: str) -> Any:
     for name, value in table.items():
         if name not in known:
             raise SettingsError(f'{where}: "{name}" is unknown; expected {", ".join(known)}')
-        if is_dataclass(known[name]):
+        if kind is TKNConfig and name in OPTIONAL:
+            if isinstance(value, dict):
+                value = _fill(OPTIONAL[name], value, f'{where} [{name}]')
+            elif value is not None:  # as JSON may say; TOML leaves it out
+                raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
+        elif is_dataclass(known[name]):
             if not isinstance(value, dict):
                 raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
             value = _fill(type(known[name]), value, f'{where} [{name}]')

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from tkn_ros.learning.background_stage import background_stage
 from tkn_ros.learning.checkpoints import load_checkpoint
 from tkn_ros.learning.data import Clip, load_clips, long_enough, warn
 from tkn_ros.learning.interrupt import Interrupt
@@ -32,7 +33,7 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.video.recording import TRAIN
 from tkn_ros.video.writers import write_image
 
-SHARES = {'detector': 3, 'predictor': 2, 'joint': 3}  # of the minutes, among the stages there are
+SHARES = {'detector': 3, 'predictor': 2, 'background': 4, 'joint': 3}  # of the minutes
 SAVE_SECONDS, PICTURE_SECONDS = 60.0, 120.0
 RESERVE = 0.97  # of the minutes: the rest is for starting, saving and the last step
 FRAME_LIMIT = 20  # frames of a picture's prediction
@@ -97,6 +98,9 @@ def train(order: Order, out: str | Path, means: Means, processes: Processes | No
     begun = time.monotonic()
     processes = processes or Processes()
     folder, settings = RunFolder(out), order.settings
+    if 'background' in settings.stages and not settings.model.background:
+        raise TrainingError('stages has "background", and the model has none of its own: add a '
+                            'table [model.background] to the config, or leave that stage out')
     clips = _shared_clips(order, means, processes)
     data = [[Path(c.name).name, len(c)] for c in clips]
     state = folder.read_state() if resume else None
@@ -227,6 +231,8 @@ class _Running:
         if name == 'predictor':
             return predictor_stage(model.predictor, keypoints, plan, model.config.window,
                                    stage.batch, **shared)
+        if name == 'background':
+            return background_stage(model, frames, plan, stage.batch, s.ahead, **shared)
         return joint_stage(model, frames, plan, stage.batch, s.ahead, **shared)
 
     def _seconds(self, number: int, elapsed: float) -> float:

@@ -106,9 +106,14 @@ class TKN(nn.Module):
             shared = features if b == 1 else [
                 h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
             return self.detector.decode(keypoints.flatten(0, 1), shared).unflatten(0, (b, m))
-        *features, drift = features
-        change = self.detector.change(keypoints, features)  # (B, m, 5, H, W)
-        change = add_drift(change, drift, self.config.window, first)  # (B, m, 6, H, W)
+        change = self.detector.change(keypoints, features[:-1])  # (B, m, 5, H, W)
+        return self.compose(change, features, first)
+
+    def compose(self, change: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
+        """As `render`, from the change that keypoints make, (B, m, 5, H, W), on a background that
+        goes on."""
+        b, m = change.shape[:2]
+        change = add_drift(change, features[-1], self.config.window, first)  # (B, m, 6, H, W)
         source = features[0][:, None].expand(-1, m, -1, -1, -1)  # (B, m, 6, H, W)
         return apply_change(change.flatten(0, 1), source.flatten(0, 1)).unflatten(0, (b, m))
 
