@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tkn_ros.learning.clips import ClipSampler, draw_window, resize_clip, to_tensor
+from tkn_ros.learning.clips import Augmentation, ClipSampler, draw_window, resize_clip, to_tensor
 
 
 def numbered(count, side=4):
@@ -89,6 +89,24 @@ def test_augmentation_is_the_same_for_all_frames_of_an_example():
     runs = ClipSampler([still], 0).windows(30, 4)  # nothing moves: what differs is augmentation
     assert torch.equal(runs, runs[:, :1].expand_as(runs))
     assert len({tuple(run[0].flatten().tolist()) for run in runs}) > 10
+
+
+def test_grey_still_and_noisy_examples():
+    clip = np.random.default_rng(0).integers(60, 200, (12, 16, 16, 3), np.uint8)
+    plain = {'flip': False, 'reverse': False, 'max_rate': 1, 'brightness': 0.0, 'colours': False}
+
+    def runs(**more):
+        return ClipSampler([clip], 0, augmentation=Augmentation(**plain, **more)).windows(40, 4)
+
+    grey = runs(grey=0.5)  # (B, 4, 3, H, W)
+    share = (grey[:, :, :1] == grey).all((1, 2, 3, 4)).float().mean()
+    assert 0.2 < share < 0.8
+    still = (runs(hold=0.5) == runs(hold=0.5)[:, :1]).all((1, 2, 3, 4)).float().mean()
+    assert 0.2 < still < 0.8
+    noise = (runs(noise=8.0) - runs()).flatten(1).std(1) * 255  # the same draws but for the noise
+    assert 0.1 < (noise > 0).float().mean() < 0.6 and 1 < noise.max() < 9
+    with pytest.raises(ValueError, match='grey is 2, hold 0.0 and noise 0.0, expected two shares'):
+        Augmentation(grey=2)
 
 
 def test_augmentation_leaves_the_clips_alone():

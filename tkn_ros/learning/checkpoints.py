@@ -51,9 +51,10 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
     window, height and width may be chosen at run time and are not compared.
     """
     a, b = asdict(found), asdict(expected)
-    pairs = [(name, a[name], b[name]) for name in ('process', 'background')]
+    pairs = [('process', a['process'], b['process'])]
     for half in ('detector', 'predictor'):
         pairs += [(f'{half}.{name}', a[half][name], b[half][name]) for name in a[half]]
+    pairs.append(('background', a['background'], b['background']))
     for name, one, other in pairs:
         if one != other:
             return f'{name} is {json.dumps(one)}, expected {json.dumps(other)}'

@@ -20,6 +20,8 @@ class Augmentation:
     faster; crop: up to this share of each side is cut away (at random places) and the rest is
     enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
     40 %; colours: order of the channels. The first, third and fifth befall every second example.
+    grey and hold: shares of the examples that lose their colours, and in which nothing moves.
+    noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
     """
 
     flip: bool = True
@@ -28,8 +30,14 @@ class Augmentation:
     crop: float = 0.0
     brightness: float = 1.0
     colours: bool = True
+    grey: float = 0.0
+    hold: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self):
+        if not (0 <= self.grey <= 1 and 0 <= self.hold <= 1 and 0 <= self.noise <= 255):
+            raise ValueError(f'grey is {self.grey}, hold {self.hold} and noise {self.noise}, '
+                             'expected two shares from 0 to 1 and 0 to 255')
         if self.max_rate < 1:
             raise ValueError(f'max_rate is {self.max_rate}, expected at least 1')
         if not 0 <= self.crop < 1 or not 0 <= self.brightness <= 2:
@@ -137,6 +145,13 @@ class ClipSampler:
             offset = rng.uniform(-40, 40) * a.brightness
             table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
             frames = table[frames]
+        if a.grey and rng.random() < a.grey:
+            frames = np.repeat(np.rint(frames.mean(-1, keepdims=True)).astype(np.uint8), 3, -1)
+        if a.hold and rng.random() < a.hold:
+            frames = np.repeat(frames[:1], len(frames), 0)
+        if a.noise and rng.random() < 0.3:
+            noisy = frames + rng.normal(0, rng.uniform(0, a.noise), frames.shape)
+            frames = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return np.ascontiguousarray(frames)
 
 

@@ -10,12 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from tkn_ros.learning.background_stage import background_stage, picture_loss
 from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
-from tkn_ros.learning.clips import ClipSampler, resize_clip
+from tkn_ros.learning.clips import Augmentation, ClipSampler, resize_clip
 from tkn_ros.learning.evaluation import NAMES, evaluate_clip
-from tkn_ros.learning.training import keypoints_of, train_detector, train_predictor
+from tkn_ros.learning.stage import Plan, Stage
+from tkn_ros.learning.training import (
+    keypoints_of,
+    run_stage,
+    train_detector,
+    train_predictor,
+)
+from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
@@ -25,11 +34,13 @@ from tkn_ros.video.synthetic import render_clip
 SIDE = 64
 FRAMES = 40
 REAL_FRAMES = 1000  # of a real clip at most: the rest was never seen in training
-REAL_SHARE = 0.25  # of the training examples
+REAL_SHARE = 0.4  # of the training examples
 FRESH = 10_000_000  # seeds from here on are for evaluation only
 CONFIG = TKNConfig(
     detector=DetectorConfig(output='change'),
-    predictor=PredictorConfig(d_model=192, heads=6, d_head=32, d_inner=768, residual=True))
+    predictor=PredictorConfig(d_model=192, heads=6, d_head=32, d_inner=768, residual=True),
+    background=BackgroundConfig())
+AUGMENTATION = Augmentation(crop=0.3, grey=0.15, hold=0.04, noise=4.0)
 
 
 def synthetic_clips(count: int, first_seed: int, cache: Path | None) -> np.ndarray:
@@ -61,33 +72,35 @@ def real_clips(paths: list[str]) -> list[np.ndarray]:
     return clips
 
 
-def refine_predictor(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
-                     weights: np.ndarray, batch: int = 4, lr: float = 1e-4) -> float:
-    """Teach the predictor what its keypoints do to the picture; the detector stays as it is.
+class Together(nn.Module):
+    """A model of which the predictor, the decoder and the background learn by the pictures.
 
-    The loss is the logarithm of each prediction's mean squared error, which is PSNR: a still scene
-    counts as much as a lively one. Returns the mean of the last tenth.
+    The encoder stays, and with it what the keypoints are.
     """
-    n = model.config.window
-    sampler = ClipSampler(clips, seed + 1, weights)
-    optimiser = torch.optim.AdamW(model.predictor.parameters(), lr, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    model.detector.requires_grad_(False)
-    history = []
-    for _ in (bar := tqdm(range(steps), 'refine', unit='step', mininterval=2.0)):
-        frames = sampler.windows(batch, 2 * n)  # (B, 2n, 3, H, W)
-        drawn, _ = model(frames[:, :n], n)  # (B, n, 3, H, W)
-        error = (drawn - frames[:, n:]).square().mean((1, 2, 3, 4))  # (B,)
-        loss = torch.log(error + 1e-5).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.predictor.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        history.append(loss.item())
-        bar.set_postfix(loss=f'{np.mean(history[-100:]):.3f}')
-    model.detector.requires_grad_(True)
-    return float(np.mean(history[-max(1, steps // 10):]))
+
+    def __init__(self, model: TKN):
+        super().__init__()
+        self.parts = nn.ModuleList([model.predictor, model.detector.decoder, model.background])
+        self.model = [model]  # a list hides the other parameters
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, n + m, 3, H, W) -> the last m of them as predicted from the first n."""
+        model, = self.model
+        n = model.config.window
+        return model(frames[:, :n], frames.shape[1] - n)[0]
+
+
+def together_stage(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
+                   weights: np.ndarray) -> Stage:
+    """The last touch: the keypoints' part and the background's learn to share the work."""
+    n, net = model.config.window, Together(model)
+    sampler = ClipSampler(clips, seed, weights, AUGMENTATION)
+
+    def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, 2n, 3, H, W)
+        return picture_loss(net(frames), frames[:, n:])
+
+    return Stage('together', net.parts, lambda step: sampler.at(step).windows(4, 2 * n), loss,
+                 Plan(steps, 3e-4), seed, net=net)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -98,7 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--clips', type=int, default=1500, help='synthetic clips')
     parser.add_argument('--detector-steps', type=int, default=5000)
     parser.add_argument('--predictor-steps', type=int, default=1200)
-    parser.add_argument('--refine-steps', type=int, default=500)
+    parser.add_argument('--background-steps', type=int, default=9000)
+    parser.add_argument('--together-steps', type=int, default=3000)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cache', type=Path, default=Path('out/train/synthetic.npy'))
     parser.add_argument('--threads', type=int, default=0)
@@ -115,22 +129,28 @@ def main(arguments: list[str] | None = None) -> None:
                               REAL_SHARE * np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1)])
 
     model = TKN(CONFIG)
-    for stage in ('detector', 'predictor', 'refine'):
-        done = options.out.with_suffix(f'.{stage}.safetensors')
+    for name in ('detector', 'predictor', 'background', 'together'):
+        done = options.out.with_suffix(f'.{name}.safetensors')
         if done.is_file():
             model.load_state_dict(load_checkpoint(done).state_dict())
             continue
-        if stage == 'detector':
+        if name == 'detector':
             loss = train_detector(model.detector, clips, options.detector_steps,
                                   seed=options.seed, weights=weights)
-        elif stage == 'predictor':
+        elif name == 'predictor':
             loss = train_predictor(model.predictor, keypoints_of(model.detector, clips),
                                    options.predictor_steps, seed=options.seed,
                                    weights=np.tile(weights, 2))
+        elif name == 'background':
+            plan = Plan(options.background_steps, 2e-3, warmup=450)
+            loss = run_stage(background_stage(model, clips, plan, seed=options.seed + 7,
+                                              weights=weights, augmentation=AUGMENTATION,
+                                              alone=True))
         else:
-            loss = refine_predictor(model, clips, options.refine_steps, options.seed, weights)
+            loss = run_stage(together_stage(model, clips, options.together_steps,
+                                            options.seed + 8, weights))
         save_checkpoint(done, model)
-        print(f'{stage}: loss {loss:.6f}', flush=True)
+        print(f'{name}: loss {loss:.6f}', flush=True)
     save_checkpoint(options.out, model, training=f'tkn_ros.learning.default_weights {options}')
     fresh = synthetic_clips(60, FRESH, None)
     figures = np.mean([evaluate_clip(model, clip, most=3) for clip in fresh], 0)

@@ -20,7 +20,8 @@ from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN
 
-__all__ = ['TrainingError', 'keypoints_of', 'train_detector', 'train_joint', 'train_predictor']
+__all__ = ['TrainingError', 'keypoints_of', 'run_stage', 'train_detector', 'train_joint',
+           'train_predictor']
 
 L_PRED_SHARE = 0.1  # of L_pred beside L_rec in joint training
 
@@ -114,25 +115,27 @@ def train_detector(detector: KeypointDetector, clips: Sequence[np.ndarray], step
                    batch: int = 32, max_gap: int = 12, lr: float = 2e-3, seed: int = 0,
                    weights: Sequence[float] | None = None) -> float:
     """Step 1 as a whole. Returns the mean loss of the last tenth."""
-    return _run(detector_stage(detector, clips, Plan(steps, lr), batch, max_gap, seed, weights))
+    return run_stage(detector_stage(detector, clips, Plan(steps, lr), batch, max_gap, seed,
+                                    weights))
 
 
 def train_predictor(predictor: KeypointPredictor, keypoints: Sequence[Tensor], steps: int,
                     window: int = 10, batch: int = 64, lr: float = 3e-4, seed: int = 0,
                     weights: Sequence[float] | None = None) -> float:
     """Step 2 as a whole. Returns the mean loss of the last tenth."""
-    return _run(predictor_stage(predictor, keypoints, Plan(steps, lr), window, batch, seed,
-                                weights))
+    return run_stage(predictor_stage(predictor, keypoints, Plan(steps, lr), window, batch, seed,
+                                     weights))
 
 
 def train_joint(model: TKN, clips: Sequence[np.ndarray], steps: int, batch: int = 4,
                 max_ahead: int = 10, lr: float = 3e-4, seed: int = 0,
                 weights: Sequence[float] | None = None) -> float:
     """Joint training as a whole. Returns the mean loss of the last tenth."""
-    return _run(joint_stage(model, clips, Plan(steps, lr), batch, max_ahead, seed, weights))
+    return run_stage(joint_stage(model, clips, Plan(steps, lr), batch, max_ahead, seed, weights))
 
 
-def _run(stage: Stage) -> float:
+def run_stage(stage: Stage) -> float:
+    """From its start to its end, with a bar. Returns the mean loss of the last tenth."""
     with tqdm(total=stage.plan.steps, desc=stage.name, unit='step', mininterval=2.0) as bar:
         for _ in stage:
             bar.set_postfix(loss=f'{stage.mean_loss:.6f}', refresh=False)
