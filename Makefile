@@ -48,6 +48,7 @@ $(VENV)/.torch: | $(VENV)/bin/python
 # The wheels' CMake files name the include folders of the machine that built them.
 $(VENV)/.ros: requirements-ros.txt requirements.txt | $(VENV)/.torch
 	$(PIP) install --quiet -r requirements-ros.txt -r requirements.txt
+	@$(PIP) install --quiet openvino || echo 'make: no OpenVINO for this Python; the eager backend, two to three times slower, serves'
 	@include=$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
 	numpy=$$($(VENV)/bin/python -c 'import numpy; print(numpy.get_include())'); \
 	grep -rlE '/opt/python/cp[0-9]+' $(VENV)/share --include='*.cmake' | xargs -r sed -i -E \

@@ -1,6 +1,8 @@
 """Every backend against eager PyTorch in float32, and the window on any of them."""
 
 import importlib.util
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +152,32 @@ def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
     MADE.clear()
     OpenVINOBackend(MODEL, 'float32', 1, folder).encode(noise(2, SIDE, SIDE, 3))
     assert kept.stat().st_size > 1000
+
+
+SIGNAL_STACK = """
+import ctypes, faulthandler
+from tkn_ros.streaming.backend_openvino import openvino_core
+from tkn_ros.streaming.signal_stack import _Stack
+def now():
+    stack = _Stack()
+    ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
+    return stack.start, stack.size
+if {guarded}:
+    faulthandler.enable()
+before = now()
+core = openvino_core()
+assert now() == before, (before, now())
+"""
+
+
+@needs_openvino
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='sigaltstack is asked as on Linux')
+@pytest.mark.parametrize('guarded', [False, True])
+def test_signal_handlers_keep_their_stack(guarded):
+    """OpenVINO sets aside one on which Python's handler of Ctrl-C may find no room."""
+    ended = subprocess.run([sys.executable, '-c', SIGNAL_STACK.format(guarded=guarded)],
+                           capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 @pytest.mark.parametrize('structure', STRUCTURES)

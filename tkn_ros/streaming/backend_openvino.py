@@ -10,6 +10,7 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import BackendError, StagedBackend
 from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
 from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
+from tkn_ros.streaming.signal_stack import signal_stack_kept
 
 try:
     import openvino
@@ -20,11 +21,19 @@ except ImportError:
 INT8_RUN = 128
 
 
+def openvino_core():
+    """An `openvino.Core` whose CPU plugin is loaded."""
+    with signal_stack_kept():
+        core = openvino.Core()
+        core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return core
+
+
 def openvino_precisions() -> list[str]:
     """What this CPU computes in, usually the fastest first; [] without OpenVINO."""
     if openvino is None:
         return []
-    can = openvino.Core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    can = openvino_core().get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
     if 'BF16' in can:
         return ['int8+bfloat16', 'int8', 'bfloat16', 'float32']
     return ['int8', 'float32']
@@ -63,7 +72,7 @@ class OpenVINOBackend(StagedBackend):
         return self.runners(stage, inputs)(*inputs)
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
-        core = openvino.Core()
+        core = openvino_core()
         half = self._half[stage] and 'bfloat16' in openvino_precisions()
         settings = {'INFERENCE_PRECISION_HINT': 'bf16' if half else 'f32',
                     'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}

@@ -152,11 +152,13 @@ def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndar
     if kind == 'openvino':
         try:
             import openvino
+
+            from tkn_ros.streaming.backend_openvino import openvino_core
         except ImportError:
             raise BackendError('format "openvino" needs the package openvino: '
                                'pip install openvino') from None
         openvino.save_model(to_openvino(module, inputs, names), path, compress_to_fp16=False)
-        core = openvino.Core()
+        core = openvino_core()
         compiled = core.compile_model(core.read_model(path), 'CPU',
                                       {'INFERENCE_PRECISION_HINT': 'f32'})
         results = compiled({port: feed[port.get_any_name()] for port in compiled.inputs})
