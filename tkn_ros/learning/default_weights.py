@@ -113,6 +113,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--predictor-steps', type=int, default=1200)
     parser.add_argument('--background-steps', type=int, default=9000)
     parser.add_argument('--together-steps', type=int, default=3000)
+    parser.add_argument('--settle-steps', type=int, default=1300)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cache', type=Path, default=Path('out/train/synthetic.npy'))
     parser.add_argument('--threads', type=int, default=0)
@@ -129,7 +130,7 @@ def main(arguments: list[str] | None = None) -> None:
                               REAL_SHARE * np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1)])
 
     model = TKN(CONFIG)
-    for name in ('detector', 'predictor', 'background', 'together'):
+    for name in ('detector', 'predictor', 'background', 'together', 'settle'):
         done = options.out.with_suffix(f'.{name}.safetensors')
         if done.is_file():
             model.load_state_dict(load_checkpoint(done).state_dict())
@@ -146,9 +147,14 @@ def main(arguments: list[str] | None = None) -> None:
             loss = run_stage(background_stage(model, clips, plan, seed=options.seed + 7,
                                               weights=weights, augmentation=AUGMENTATION,
                                               alone=True))
-        else:
+        elif name == 'together':
             loss = run_stage(together_stage(model, clips, options.together_steps,
                                             options.seed + 8, weights))
+        else:  # the background again, without the short clips, which it knows by heart by now
+            plan = Plan(options.settle_steps, 5e-4, warmup=50, ema=0.99)
+            loss = run_stage(background_stage(
+                model, clips, plan, seed=options.seed + 21, augmentation=AUGMENTATION,
+                weights=weights * [len(clip) >= FRAMES for clip in clips]))
         save_checkpoint(done, model)
         print(f'{name}: loss {loss:.6f}', flush=True)
     save_checkpoint(options.out, model, training=f'tkn_ros.learning.default_weights {options}')

@@ -148,7 +148,8 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
         except (BackendError, RuntimeError) as error:
             say(f'  {name} {precision} left out: {str(error).splitlines()[0]}')
             continue
-        contender.resident_mb = (process.memory_info().rss - before) / 2 ** 20
+        grown = process.memory_info().rss - before
+        contender.resident_mb = grown / 2 ** 20 if grown > 0 else None  # earlier ones' was freed
         if device != 'cpu':
             contender.cuda_peak_mb = (torch.cuda.max_memory_allocated(device) - on_gpu) / 2 ** 20
         contenders.append(contender)
