@@ -22,7 +22,7 @@ def coarse(image):
     return cv2.resize(image, (w // 8, h // 8), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-@pytest.mark.parametrize('kind', ['demo', 'random'])
+@pytest.mark.parametrize('kind', ['demo', 'random', 'glyphs'])
 def test_same_seed_same_pixels_whatever_the_length(kind):
     whole = list(render_clip(5, 6, 64, 80, kind=kind))
     short = list(render_clip(5, 3, 64, 80, kind=kind))
@@ -31,7 +31,7 @@ def test_same_seed_same_pixels_whatever_the_length(kind):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize('kind', ['demo', 'random'])
+@pytest.mark.parametrize('kind', ['demo', 'random', 'glyphs'])
 @pytest.mark.parametrize('size', [(64, 64), (50, 97), (120, 160)])
 def test_frames_are_contiguous_rgb_bytes_that_the_caller_may_keep(kind, size):
     frames = list(render_clip(2, 3, *size, kind=kind))
@@ -112,3 +112,12 @@ def test_bad_arguments_are_named_at_once(wrong, word):
     with pytest.raises(ValueError, match=word) as caught:
         render_clip(0, **wrong)
     assert '\n' not in str(caught.value)
+
+
+def test_glyphs_move_over_a_ground_that_stays_as_it_is():
+    frames = np.stack(list(render_clip(1, 12, 64, 64, kind='glyphs'))).astype(int)
+    ground = np.median(frames, axis=(0, 1, 2))
+    lit = np.abs(frames - ground).max(-1) > 20  # (n, 64, 64)
+    assert 0.005 < lit.mean() < 0.5
+    assert (lit[0] != lit[5]).any()
+    assert (frames[~lit] - ground).any(-1).mean() < 0.1  # but for the soft edges

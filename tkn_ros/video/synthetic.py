@@ -9,17 +9,19 @@ import numpy as np
 
 from tkn_ros.video.demo_scene import demo_scene
 from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.glyphs import glyph_scene
 from tkn_ros.video.random_scenes import random_scene
 from tkn_ros.video.source import Source, checked_fps
 
-KINDS = ('demo', 'random')
+KINDS = ('demo', 'random', 'glyphs')
 
 
 def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 320,
                 fps: float = 30.0, kind: str = 'demo') -> Iterator[np.ndarray]:
     """Yield `n_frames` RGB uint8 pictures (height, width, 3); frame i depends on (seed, i) alone.
 
-    kind: 'demo' (a street with walkers and a vehicle) or 'random' (any scene, drawn by the seed).
+    kind: 'demo' (a street with walkers and a vehicle), 'random' (any scene, drawn by the seed) or
+    'glyphs' (letters that bounce over a plain ground).
     Raises VideoError (a ValueError) for an unknown kind, a size below 16 pixels or a
     rate that is not positive.
     """
@@ -36,6 +38,8 @@ def _clip(seed, height, width, fps, kind):
     if not fps > 0:
         raise VideoError(f'fps is {fps}; expected a positive number of frames per second')
     rng = np.random.default_rng([int(seed), KINDS.index(kind)])
+    if kind == 'glyphs':
+        return glyph_scene(rng, height, width, fps)
     scene = random_scene(rng, 2 * width) if kind == 'random' else demo_scene(rng, 2 * width)
     grain = rng.normal(0, max(scene.sensor.noise, 1e-3), (height + 61, width + 67, 3))
     if scene.sensor.grey:
