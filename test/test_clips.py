@@ -105,8 +105,19 @@ def test_grey_still_and_noisy_examples():
     assert 0.2 < still < 0.8
     noise = (runs(noise=8.0) - runs()).flatten(1).std(1) * 255  # the same draws but for the noise
     assert 0.1 < (noise > 0).float().mean() < 0.6 and 1 < noise.max() < 9
-    with pytest.raises(ValueError, match='grey is 2, hold 0.0 and noise 0.0, expected two shares'):
+    with pytest.raises(ValueError, match='grey is 2, hold 0.0 and turn 0.0, expected shares'):
         Augmentation(grey=2)
+
+
+def test_a_turn_stops_the_motion_or_plays_it_back():
+    turning = Augmentation(reverse=False, max_rate=1, turn=1.0)
+    windows = Unchanged([numbered(30)], 0, augmentation=turning).windows(200, 8)
+    numbers = (windows[:, :, 0, 0, 0] * 255).round()  # (B, 8)
+    steps = numbers.diff(dim=1)
+    assert (numbers >= 0).all() and steps.abs().max() == 1 and (steps[:, 0] == 1).all()
+    stopped, turned = (steps == 0).any(1), (steps == -1).any(1)
+    assert 0.3 < stopped.float().mean() < 0.6 and not (stopped & turned).any()
+    assert 0.3 < turned.float().mean() < 0.6  # neither, where it happens at the last frame
 
 
 def test_augmentation_leaves_the_clips_alone():

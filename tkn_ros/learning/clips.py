@@ -21,6 +21,7 @@ class Augmentation:
     enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
     40 %; colours: order of the channels. The first, third and fifth befall every second example.
     grey and hold: shares of the examples that lose their colours, and in which nothing moves.
+    turn: share of the windows in which all that moves stops, or turns back, at a random moment.
     noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
     """
 
@@ -32,12 +33,15 @@ class Augmentation:
     colours: bool = True
     grey: float = 0.0
     hold: float = 0.0
+    turn: float = 0.0
     noise: float = 0.0
 
     def __post_init__(self):
-        if not (0 <= self.grey <= 1 and 0 <= self.hold <= 1 and 0 <= self.noise <= 255):
-            raise ValueError(f'grey is {self.grey}, hold {self.hold} and noise {self.noise}, '
-                             'expected two shares from 0 to 1 and 0 to 255')
+        if not all(0 <= share <= 1 for share in (self.grey, self.hold, self.turn)):
+            raise ValueError(f'grey is {self.grey}, hold {self.hold} and turn {self.turn}, '
+                             'expected shares from 0 to 1')
+        if not 0 <= self.noise <= 255:
+            raise ValueError(f'noise is {self.noise}, expected 0 to 255')
         if self.max_rate < 1:
             raise ValueError(f'max_rate is {self.max_rate}, expected at least 1')
         if not 0 <= self.crop < 1 or not 0 <= self.brightness <= 2:
@@ -108,7 +112,7 @@ class ClipSampler:
 
     def windows(self, batch: int, length: int) -> Tensor:
         """Runs of `length` frames: (B, length, 3, H, W). ValueError where no clip has so many."""
-        return to_tensor(np.stack([self._augment(self.clips[i][picked])
+        return to_tensor(np.stack([self._augment(self.clips[i][self._turn(picked)])
                                    for i, picked in self.runs(batch, length)]))
 
     def runs(self, batch: int, length: int) -> Iterator[tuple[int, np.ndarray]]:
@@ -131,6 +135,14 @@ class ClipSampler:
             self.rng = np.random.default_rng([self.seed, self.step, k])
             yield int(np.searchsorted(total, self.rng.random() * total[-1], side='right'))
         self.step += 1
+
+    def _turn(self, picked: np.ndarray) -> np.ndarray:
+        if not self.augmentation.turn or self.rng.random() >= self.augmentation.turn:
+            return picked
+        steps, at = np.arange(len(picked)), int(self.rng.integers(1, len(picked)))
+        if self.rng.random() < 0.5:
+            return picked[np.minimum(steps, at)]
+        return picked[np.abs(at - np.abs(at - steps))]  # to `at`, back to 0, and onwards again
 
     def _augment(self, frames: np.ndarray) -> np.ndarray:
         rng, a = self.rng, self.augmentation
