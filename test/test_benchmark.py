@@ -15,7 +15,8 @@ from tkn_ros.cli import main
 from tkn_ros.learning.checkpoints import save_checkpoint
 from tkn_ros.model.build import build
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming import growth
+from tkn_ros.streaming import benchmark, growth
+from tkn_ros.streaming.backend_cuda import CUDABackend, fastest_kernels
 from tkn_ros.streaming.benchmark import Naive, Setting, add_quality, at_size, format_rows, measure
 from tkn_ros.streaming.floor import Rates, Work, count_work, floor_ms, measure_rates
 from tkn_ros.streaming.growth import at, exponent, format_growth, measure_growth, plot_growth
@@ -65,6 +66,22 @@ def test_what_cannot_be_had_is_told_and_left_out():
                    say=told.append)
     assert [r.backend for r in rows] == ['naive', 'eager']
     assert len(told) == 1 and 'cuda' in told[0] and 'left out' in told[0]
+
+
+def test_a_whole_step_as_one_graph_has_a_row_of_its_own(monkeypatch):
+    gpu = CUDABackend(small_model(), 'float32', 'cpu')  # the same code, not recorded
+    monkeypatch.setattr(benchmark, 'make_backend', lambda *a, **b: gpu)
+    naive, staged, whole = rows = measure(small_model(), SMALL, [('cuda', 'float32')], RATES, 0.1)
+    assert [r.backend for r in rows] == ['naive', 'cuda', 'cuda step']
+    assert set(staged.stages) == {'encode', 'predict', 'draw'} and not whole.stages
+    assert whole.ratio_to_naive == pytest.approx(naive.ms_median / whole.ms_median)
+    add_quality(rows, small_model(), synthetic_clips(small_model(), WINDOW, 2), WINDOW)
+    assert whole.psnr_db == staged.psnr_db is not None
+
+
+def test_recording_for_a_gpu_leaves_cudnn_on():
+    with fastest_kernels():
+        assert torch.backends.cudnn.enabled and torch.backends.cudnn.benchmark
 
 
 def test_several_cameras_count_as_so_many_frames():

@@ -118,6 +118,8 @@ def folder(tmp_path):
     (['--video', 'good.mp4', '--weights', 'pickled.pt'], ['pickled.pt', 'another format']),
     (['--video', 'short.mp4'], ['6 frames', 'window of 10', 'longer clip']),
     (['--video', 'good.mp4', '--window', '30'], ['20 frames', 'window of 30']),
+    (['--video', 'good.mp4', '--seconds', '0.1'], ['within 0.1 s', 'window of 10', '--seconds']),
+    (['--video', 'good.mp4', '--horizon', '0'], ['--horizon is 0', 'at least 1']),
     pytest.param(['--video', 'good.mp4', '--device', 'cuda'], ['device "cuda"', 'install'],
                  marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
 ], ids=lambda value: '_'.join(value) if isinstance(value, list) and value[0] == '--video' else '')
@@ -134,7 +136,8 @@ def test_bad_input_gets_one_line_and_leaves_nothing(folder, monkeypatch, capfd, 
 
 @pytest.mark.parametrize(('arguments', 'said'), [
     (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
-    (['--video', 'good.mp4', '--horizon', '0'], ['the predictor node ended early', 'horizon']),
+    (['--video', 'good.mp4', '--output-size', '3', '3'],
+     ['the predictor node ended early', 'output_size']),
 ], ids=['at once', 'told by a node'])
 def test_bad_input_as_a_process(folder, arguments, said):
     before = tree(folder)

@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tkn_ros.learning.checkpoints import load_checkpoint
 from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.frame_by_frame import FrameByFrame
 from tkn_ros.model.predictor import KINDS, PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.tkn_sequential import LiteralSequential, TKNSequential
+from tkn_ros.video.synthetic import render_clip
 
 SMALL = PredictorConfig(d_model=24, layers=2, heads=3, d_head=8, d_inner=40, d_token=12, window=4)
 
@@ -64,6 +67,16 @@ def test_at_the_papers_size_too_parallel_equals_frame_by_frame(dtype, tolerance)
     with torch.no_grad():
         for ours, theirs in zip(model(frames, 20), FrameByFrame(model)(frames, 20)):
             assert (ours - theirs).abs().max() <= tolerance * ours.abs().max()
+
+
+@pytest.mark.parametrize('dtype, tolerance', [(torch.float32, 1e-4), (torch.float64, 1e-10)])
+def test_the_bundled_form_too(dtype, tolerance):
+    model = load_checkpoint().to(dtype)  # moves pictures, which makes more of rounding
+    frames = torch.from_numpy(np.stack(list(render_clip(3, 10, 64, 64))))[None]
+    frames = frames.permute(0, 1, 4, 2, 3).to(dtype) / 255
+    with torch.no_grad():
+        for ours, theirs in zip(model(frames, 20), FrameByFrame(model)(frames, 20)):
+            assert (ours - theirs).abs().max() <= tolerance
 
 
 @pytest.mark.parametrize('kind', KINDS)

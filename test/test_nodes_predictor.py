@@ -225,7 +225,7 @@ def test_stride(rig, listeners):
     assert set_parameter(rig, 'stride', 1).successful
 
 
-@pytest.mark.parametrize('horizon', [3, 2 * WINDOW + 1])
+@pytest.mark.parametrize('horizon', [3, 2 * WINDOW + 1, 150])  # 150: more than were promised room
 def test_the_horizon_is_set_at_run_time(rig, listeners, horizon):
     assert set_parameter(rig, 'horizon', horizon).successful
     clip = moving_square(WINDOW + 1, HEIGHT, WIDTH)

@@ -115,7 +115,8 @@ def load_checkpoint(path: str | Path = '', device: str = 'cpu',
     blank = model.state_dict()
     problem = _difference(blank, tensors)
     if problem:
-        raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}')
+        raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}; '
+                              'use the tkn_ros version that wrote them, or train anew')
     # copied, since safetensors may map the file into memory, and a file can be cut short later
     model.load_state_dict({name: t.to(blank[name].dtype, copy=True) for name, t in tensors.items()},
                           assign=True)

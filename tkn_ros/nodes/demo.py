@@ -60,6 +60,8 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
     Fills in `options.output_size` where it was not given.
     """
     choose_device(options.device)
+    if options.horizon < 1:
+        raise ValueError(f'--horizon is {options.horizon}, expected at least 1')
     window = options.window or load_checkpoint(options.weights).config.window
     with open_video(options.video, options.topic) as source:
         if options.output_size is None:
@@ -67,10 +69,14 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
                 DRAWN_WIDTH, max(16, round(DRAWN_WIDTH * source.height / source.width)))
         if isinstance(source, CameraSource):
             return source.name, options.seconds or CAMERA_SECONDS
-        found = sum(1 for _ in source.frames(0, window + 1))
-        if found <= window:
-            raise VideoError(f'{source.name}: {found} frames, a window of {window} needs at least '
-                             f'{window + 1}; give a longer clip or a smaller --window')
+        stamps = [frame.stamp_ns for frame in source.frames(0, window + 1)]
+        if options.seconds:
+            stamps = [s for s in stamps if s - stamps[0] <= options.seconds * 1e9]
+        if len(stamps) <= window:
+            within = f' within {options.seconds:g} s' if options.seconds else ''
+            raise VideoError(f'{source.name}: {len(stamps)} frames{within}, a window of {window} '
+                             f'needs at least {window + 1}; give a longer clip'
+                             f'{", more --seconds" if within else ""} or a smaller --window')
         return source.name, options.seconds
 
 

@@ -16,6 +16,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float32
@@ -96,9 +97,8 @@ class Predictor(Node):
         results = QoSProfile(depth=10)
         self.keypoints_out = self.create_publisher(PredictedKeypoints, 'predicted_keypoints',
                                                    results)
-        # one prediction is a burst of `horizon` messages: two of them must fit
-        self.frames_out = self.create_publisher(Image, 'predicted_frames',
-                                                QoSProfile(depth=max(10, 2 * self.horizon)))
+        self.offering = threading.Lock()  # held while frames are published
+        self.frames_out = self._offer_frames()
         self.montage_out = self.create_publisher(Image, 'debug/montage', results)
         self.latency_out = self.create_publisher(Float32, 'debug/latency_ms', results)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', results)
@@ -146,7 +146,16 @@ class Predictor(Node):
         for parameter in parameters:  # their ranges are checked already
             if parameter.name in ('horizon', 'stride'):
                 setattr(self, parameter.name, parameter.value)
+        if 2 * self.horizon > self.frames_depth:
+            with self.offering:
+                self.destroy_publisher(self.frames_out)
+                self.frames_out = self._offer_frames()
         return SetParametersResult(successful=True)
+
+    def _offer_frames(self) -> Publisher:
+        # one prediction is a burst of `horizon` messages: two of them must fit
+        self.frames_depth = max(10, 2 * self.horizon)
+        return self.create_publisher(Image, 'predicted_frames', self.frames_depth)
 
     def _publish_diagnostics(self) -> None:
         message = diagnostics(
@@ -171,6 +180,8 @@ class Predictor(Node):
             try:
                 self._process(taken)
             except Exception as error:  # a frame may fail, the node goes on
+                if self.stopping or not self.context.ok():
+                    return
                 self.counters.bad += 1
                 self.get_logger().error(f'an image was passed over: {type(error).__name__}: '
                                         f'{error}', throttle_duration_sec=5.0)
@@ -212,8 +223,9 @@ class Predictor(Node):
         return True
 
     def _listeners(self) -> int:
-        return sum(p.get_subscription_count() for p in (
-            self.frames_out, self.keypoints_out, self.montage_out, self.latency_out))
+        with self.offering:
+            return sum(p.get_subscription_count() for p in (
+                self.frames_out, self.keypoints_out, self.montage_out, self.latency_out))
 
     def _predict(self, message, started: int) -> None:
         prediction = self.window.predict(self.horizon)
@@ -229,14 +241,16 @@ class Predictor(Node):
         self.counters.predictions += 1
         if self.latency_out.get_subscription_count():
             self.latency_out.publish(Float32(data=self.latency_ms))
-        wants_frames = self.frames_out.get_subscription_count()
+        with self.offering:
+            wants_frames = self.frames_out.get_subscription_count()
         wants_montage = self.montage_out.get_subscription_count()
         if wants_frames or wants_montage:
             frames = self.window.render(prediction, self._render_size(prediction))
             self.counters.frames_decoded += len(frames)
             if wants_frames:
-                for stamp, frame in zip(prediction.predicted_ns, frames):
-                    self.frames_out.publish(rgb_to_image(frame, stamp, frame_id))
+                with self.offering:
+                    for stamp, frame in zip(prediction.predicted_ns, frames):
+                        self.frames_out.publish(rgb_to_image(frame, stamp, frame_id))
             if wants_montage:
                 self.montage_out.publish(self._montage(prediction, frames, frame_id))
 

@@ -38,6 +38,8 @@ class CUDABackend(StagedBackend):
             raise BackendError(f'precision "{precision}": backend "cuda" has '
                                f'{", ".join(PRECISIONS)}')
         super().__init__(model)
+        if device == 'cuda':  # by number, so that streams are not those of another current GPU
+            device = f'cuda:{torch.cuda.current_device()}'
         self.name = 'compile' if compiled else 'cuda'
         self.precision, self.device = precision, device
         for name, stage in self.stages.items():
@@ -112,6 +114,11 @@ class CUDABackend(StagedBackend):
         self._rings[key], self._steps[key] = [ring, pictures], recorded
 
 
+def fastest_kernels():
+    """A context in which cuDNN tries its kernels and takes the fastest."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
+
+
 class _Recorded:
     """A function of tensors as a CUDA graph with static buffers; a plain call on the CPU.
 
@@ -129,8 +136,8 @@ class _Recorded:
         self.pinned = [None if t.is_cuda else torch.empty_like(t).pin_memory() for t in inputs]
         for t, place in zip(inputs, self.inputs):
             place.copy_(t)
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.backends.cudnn.flags(benchmark=True, allow_tf32=True):
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.device(device), fastest_kernels():
             self._capture(to_host)
 
     def _capture(self, to_host: bool) -> None:
@@ -154,7 +161,7 @@ class _Recorded:
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         if self.stream is None:
             return self.function(*inputs)
-        self.stream.wait_stream(torch.cuda.current_stream())
+        self.stream.wait_stream(torch.cuda.current_stream(self.stream.device))
         with torch.cuda.stream(self.stream):
             for t, place, pinned in zip(inputs, self.inputs, self.pinned):
                 if pinned is None:
@@ -167,5 +174,5 @@ class _Recorded:
         if self.to_host:
             self.stream.synchronize()
             return self.results
-        torch.cuda.current_stream().wait_stream(self.stream)
+        torch.cuda.current_stream(self.stream.device).wait_stream(self.stream)
         return self.outputs

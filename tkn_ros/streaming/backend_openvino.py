@@ -82,8 +82,8 @@ class OpenVINOBackend(StagedBackend):
         request = compiled.create_infer_request()
         names, _ = stage_names(stage, len(inputs))
         # copies, because memory that OpenVINO has just used is in the CPU's cache
-        places = [(names.index(port.get_any_name()), request.get_tensor(port).data)
-                  for port in compiled.inputs]
+        places = [(next(names.index(name) for name in port.get_names() if name in names),
+                   request.get_tensor(port).data) for port in compiled.inputs]
         results = [request.get_tensor(port).data for port in compiled.outputs]
 
         def run(*tensors: Tensor) -> list[Tensor]:

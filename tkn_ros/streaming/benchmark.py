@@ -4,9 +4,11 @@ Everything is measured warm and in turns of a few repetitions each, the naive mo
 among them, so that a busy machine slows all alike and the ratios hold. A time is that of a whole
 prediction as a stream asks for it: one new frame encoded, the keypoints of the horizon predicted,
 all its frames drawn, from bytes to bytes. The naive model encodes the whole window again.
+"cuda" is that as `SlidingWindow` asks for it, "cuda step" the same as one recorded graph.
 """
 
 import copy
+import gc
 import os
 import platform
 import time
@@ -24,6 +26,7 @@ from tkn_ros.streaming.floor import Rates, count_work, floor_ms
 from tkn_ros.streaming.quality import predict_clip, psnr
 
 REPETITIONS = 6  # in a turn; the first is not counted
+STEP = 'step'  # after a backend's name: a whole prediction as one recorded graph
 TURN_SECONDS = 0.5  # after which a slow one has no further repetitions in its turn
 
 
@@ -153,6 +156,12 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
         if device != 'cpu':
             contender.cuda_peak_mb = (torch.cuda.max_memory_allocated(device) - on_gpu) / 2 ** 20
         contenders.append(contender)
+        if hasattr(backend, 'step'):
+            contenders.append(_stepping(backend, clip, setting))
+            contenders[-1].resident_mb = contender.resident_mb
+            if device != 'cpu':  # with the three graphs of its stages
+                contenders[-1].cuda_peak_mb = (torch.cuda.max_memory_allocated(device)
+                                               - on_gpu) / 2 ** 20
     _take_turns(contenders, seconds, least)
     work = count_work(model, setting.height, setting.width, setting.window, setting.horizon,
                       setting.batch)
@@ -170,13 +179,15 @@ def _gpu_memory(device: str) -> int:
     """Bytes that are taken now; the peak is counted from here on."""
     if device == 'cpu':
         return 0
+    gc.collect()  # graphs of backends that are gone
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     return torch.cuda.memory_allocated(device)
 
 
 class _Contender:
-    def __init__(self, backend, run: Callable):
-        self.backend, self.run = backend, run
+    def __init__(self, backend, run: Callable, name: str = ''):
+        self.backend, self.run, self.name = backend, run, name or backend.name
         self.times: list[float] = []
         self.stages: list[tuple[float, ...]] = []
         self.resident_mb = self.cuda_peak_mb = None
@@ -185,27 +196,35 @@ class _Contender:
 
 def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable:
     """One prediction of a running stream. It returns when each stage was done [s]."""
-    if hasattr(backend, 'step'):
-        frames = np.ascontiguousarray(clip[:, -1])
-        return lambda: backend.step(frames, setting.window, setting.horizon)
     ring = [backend.encode(np.ascontiguousarray(clip[:, i]))[0] for i in range(setting.window)]
     turn, order = 0, np.arange(1 - setting.window, 1)
+
+    def now() -> float:
+        if backend.device != 'cpu':
+            torch.cuda.synchronize(backend.device)
+        return time.perf_counter()
 
     def run() -> tuple[float, float, float]:
         nonlocal turn
         turn = (turn + 1) % setting.window
         frames = np.ascontiguousarray(clip[:, turn])
         newest, features = backend.encode(frames)
-        encoded = time.perf_counter()
+        encoded = now()
         ring.append(newest)
         del ring[0]
         predicted = backend.predict(torch.stack(ring, 1), setting.horizon)
-        known = time.perf_counter()
+        known = now()
         pictures = np.take(clip, order + turn, 1, mode='wrap')  # (B, n, H, W, 3)
         backend.draw(predicted, newest, *backdrop(backend, features, pictures))
-        return encoded, known, time.perf_counter()
+        return encoded, known, now()
 
     return run
+
+
+def _stepping(backend: Backend, clip: np.ndarray, setting: Setting) -> _Contender:
+    frames = np.ascontiguousarray(clip[:, -1])
+    return _Contender(backend, lambda: backend.step(frames, setting.window, setting.horizon),
+                      f'{backend.name} {STEP}')
 
 
 def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> None:
@@ -229,7 +248,7 @@ def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> Non
 def _row(contender: _Contender, naive: _Contender, setting: Setting, rates: Rates, work,
          device: str) -> Row:
     backend, median = contender.backend, float(np.median(contender.times))
-    row = Row(backend.name, backend.precision, device, backend.threads, **asdict(setting))
+    row = Row(contender.name, backend.precision, device, backend.threads, **asdict(setting))
     row.ms_median, row.ms_p99 = median, float(np.percentile(contender.times, 99))
     row.fps = setting.horizon * setting.batch / median * 1e3
     row.ratio_to_naive = float(np.median(naive.times)) / median
@@ -249,7 +268,7 @@ def add_quality(rows: list[Row], model: TKN, clips: Sequence[np.ndarray], window
     known: dict[tuple[str, str], tuple[float, float]] = {}
     reference = _figures(EagerBackend(model), clips, window, ssim)
     for row in rows:
-        key = row.backend, row.precision
+        key = row.backend.removesuffix(f' {STEP}'), row.precision
         if key not in known:
             known[key] = reference
             if key not in (('naive', 'float32'), ('eager', 'float32')):

@@ -66,7 +66,8 @@ def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, in
             ready = True
     if newest is None or not (ready or window.ready):
         raise VideoError(f'{source.name}: {number + 1} frames are too few, or too far apart; the '
-                         f'window needs {window.window} at {source.fps:g} frames per second')
+                         f'window needs {window.window} at {source.fps:g} frames per second; give '
+                         'a longer recording, or weights of a shorter window')
     if last or (waiting and waiting[0].from_ns != newest.stamp_ns):
         waiting = _predict(window, number, horizon, size) if window.ready else waiting
     yield from waiting

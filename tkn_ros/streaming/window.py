@@ -96,7 +96,8 @@ class SlidingWindow:
     @property
     def _camera_ns(self) -> int:
         """The camera's own period [ns]; 0 while it is not known yet."""
-        return int(np.median(self._intervals)) if self._intervals else 0
+        intervals = list(self._intervals)  # another thread may ask while `clear` is at work
+        return int(np.median(intervals)) if intervals else 0
 
     @property
     def _max_gap_ns(self) -> float:

@@ -61,7 +61,7 @@ def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
     inside = ', '.join(sorted(p.name for p in path.iterdir())[:3])
     raise VideoError(
         f'{path}: neither images nor a rosbag in this folder; '
-        + (f'pass one of those in it ({inside}, ...)' if inside else 'it is empty')
+        + (f'pass one of those in it ({inside}, ...)' if inside else 'it is empty: pass another')
     )
 
 
