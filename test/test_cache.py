@@ -198,6 +198,25 @@ def test_a_truncated_video_and_a_corrupt_message_are_reported_and_passed_over(tm
         load_clips([folder / 'broken.mp4'], 32, 32, tmp_path / 'cache')
 
 
+def test_why_there_is_nothing_to_use_is_said_where_there_is_one_reason(tmp_path):
+    folder, said = tmp_path / 'bags', []
+    folder.mkdir()
+    for name in ('a', 'b'):
+        with BagWriter(folder / f'{name}.mcap') as bag:
+            for topic in ('/left', '/right'):
+                bag.write_raw(topic, 'sensor_msgs/msg/Image',
+                              image_message(moving_square(1)[0], 0), 0)
+    with pytest.raises(VideoError) as error:
+        load_clips([folder], 32, 32, tmp_path / 'cache', 'train', say=said.append)
+    assert len(said) == 2
+    assert str(error.value) == (f'no clip to use in {folder}: 2 image topics, pass --topic with '
+                                'one of them: /left, /right')
+    (folder / 'b.mcap').write_bytes(b'')
+    with pytest.raises(VideoError, match='no clip to use in .*bags; give other data$'):
+        load_clips([folder], 32, 32, tmp_path / 'cache', 'train', say=said.append)
+    assert len(load_clips([folder], 32, 32, tmp_path / 'cache', topic='left', say=said.append)) == 1
+
+
 def test_clips_that_are_too_short_are_named(tmp_path):
     paths = [*write_clips(tmp_path / 'long', 1, 24), *write_clips(tmp_path / 'short', 1, 5)]
     clips = load_clips(paths, 32, 32, tmp_path / 'cache')

@@ -1,7 +1,10 @@
 """KTH, Human3.6M, Moving MNIST and folders of anything."""
 
 import gzip
+import shutil
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ from small_models import moving_square
 from train_help import write_avi, write_clips
 
 from tkn_ros.learning.data import load_clips
-from tkn_ros.video.find import find_recordings, knows_split
+from tkn_ros.learning.default_weights import synthetic_clips
+from tkn_ros.video import synthetic
+from tkn_ros.video.find import absolute, find_recordings, knows_split
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.human36m import human36m_recordings
 from tkn_ros.video.kth import kth_recordings
@@ -53,6 +58,10 @@ def test_kth_splits(kth, tmp_path):
     assert np.array_equal(np.concatenate([c.frames for c in train[3:]]), whole[0].frames)
     assert said == []
     assert knows_split(kth) and not knows_split(kth / 'person01_boxing_d3_uncomp.avi')
+    for path in (*kth.glob('person01*.avi'), *kth.glob('person16*.avi')):
+        path.unlink()
+    with pytest.raises(VideoError, match=r'no clip to use in .*kth \(split "train"\); give other'):
+        load_clips([kth], 32, 32, tmp_path / 'cache', 'train')
 
 
 def test_kth_without_persons_for_testing_holds_out_the_last_sequences_and_says_so(kth, tmp_path):
@@ -173,6 +182,58 @@ def test_synthetic_scenes(tmp_path):
     assert np.array_equal(clips[1].frames, other[0].frames)  # seeds count up
     with pytest.raises(VideoError, match='synthetic:0'):
         find_recordings('synthetic:0')
+
+
+def test_rendered_clips_are_kept_only_as_long_as_the_code_that_draws_them(digits, tmp_path,
+                                                                         monkeypatch):
+    def identities():
+        return [find_recordings(spec)[0].identity for spec in ('synthetic:2', digits)]
+
+    before = identities()
+    assert identities() == before
+    source = tmp_path / 'source'
+    shutil.copytree(Path(synthetic.__file__).parent, source)
+    monkeypatch.setattr(synthetic, '__file__', str(source / 'synthetic.py'))
+    assert identities() == before
+    for name in (*synthetic.DRAWN_BY, 'moving_mnist'):
+        with open(source / f'{name}.py', 'a') as file:
+            file.write('\n')
+        changed = identities()
+        differ = [one != other for one, other in zip(before, changed)]
+        assert differ == [name != 'moving_mnist', name == 'moving_mnist'], name
+        before = changed
+
+
+def test_all_modules_that_draw_are_known():
+    """The renderer's own, as an interpreter that imports nothing else finds them."""
+    found = subprocess.run(
+        [sys.executable, '-c', 'import sys, tkn_ros.video.synthetic; print(*sys.modules)'],
+        capture_output=True, text=True, check=True).stdout.split()
+    known = {f'tkn_ros.video.{name}' for name in (*synthetic.DRAWN_BY, 'frame', 'source')}
+    assert {m for m in found if m.startswith('tkn_ros.video.')} == known
+
+
+def test_the_clips_of_the_default_weights_are_kept_by_number_and_seed(tmp_path):
+    kept = tmp_path / 'clips.npy'
+    one, other = synthetic_clips(1, 0, kept), synthetic_clips(1, 5, kept)
+    assert not np.array_equal(one, other)
+    assert len(list(tmp_path.iterdir())) == 2
+    saved = next(p for p in tmp_path.iterdir() if '-1-from-5-' in p.name)
+    np.save(saved, one)
+    assert np.array_equal(synthetic_clips(1, 5, kept), one)  # not drawn again
+    assert len(synthetic_clips(2, 0, kept)) == 2
+
+
+def test_paths_of_data_hold_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ('clips', 'synthetic', '0'):
+        (tmp_path / name).mkdir()
+    (tmp_path / 'link').symlink_to('clips')
+    assert absolute('clips/../clips') == absolute(tmp_path / 'clips') == f'{tmp_path}/clips'
+    assert absolute('link') == f'{tmp_path}/link'  # another machine's may lead elsewhere
+    assert absolute('0') == f'{tmp_path}/0' and absolute('1') == '1'  # a camera
+    for spec in ('synthetic', 'synthetic:3', 'synthetic:3:4', 'missing'):
+        assert absolute(spec) == spec
 
 
 @pytest.mark.parametrize('array, said', [

@@ -20,6 +20,7 @@ from tkn_ros.streaming.backend_cuda import CUDABackend
 from tkn_ros.streaming.backend_onnxruntime import ONNXRuntimeBackend
 from tkn_ros.streaming.backend_openvino import OpenVINOBackend, openvino_precisions
 from tkn_ros.streaming.backend_torch import TorchBackend
+from tkn_ros.streaming.cache import KEPT_SHAPES, KeptRunners
 from tkn_ros.streaming.cameras import Cameras
 from tkn_ros.streaming.choose import make_backend
 from tkn_ros.streaming.window import SlidingWindow
@@ -148,10 +149,55 @@ def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
     before = kept.stat().st_mtime_ns
     compare(OpenVINOBackend(MODEL, 'float32', 1, folder), MODEL, EXACT)
     assert kept.stat().st_mtime_ns == before
-    kept.write_text('<net')
-    MADE.clear()
-    OpenVINOBackend(MODEL, 'float32', 1, folder).encode(noise(2, SIDE, SIDE, 3))
-    assert kept.stat().st_size > 1000
+    whole = kept.read_bytes()
+    for damage in (b'<net', whole[:-100]):
+        assert damage != whole
+        kept.write_bytes(damage)
+        MADE.clear()
+        OpenVINOBackend(MODEL, 'float32', 1, folder).encode(noise(2, SIDE, SIDE, 3))
+        assert kept.read_bytes() != damage
+
+
+@pytest.mark.parametrize('name', ['eager', 'openvino', 'onnxruntime'])
+@pytest.mark.parametrize('horizon', [1, 3])
+def test_a_window_of_one_frame(name, horizon):
+    if not has(name) and name != 'eager':
+        pytest.skip(f'needs {name}')
+    backend = make_backend(MODEL, name, 'float32', 1, cached=False)
+    keypoints = backend.encode(noise(1, SIDE, SIDE, 3))[0][:, None]  # (1, 1, K, 3)
+    expected = MODEL.predict_keypoints(keypoints, horizon).detach()
+    assert torch.allclose(backend.predict(keypoints, horizon), expected, atol=1e-4)
+
+
+@needs_onnx
+@pytest.mark.parametrize('damage', [b'', b'<net', slice(0, -7)])
+def test_a_kept_onnx_graph_is_used_and_a_damaged_one_made_anew(damage, tmp_path):
+    frames = noise(1, SIDE, SIDE, 3)
+    expected = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path).encode(frames)[0]
+    kept, = tmp_path.glob('encode-1x*.onnx')
+    before, whole = kept.stat().st_mtime_ns, kept.read_bytes()
+    ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path).encode(frames)
+    assert kept.stat().st_mtime_ns == before
+    kept.write_bytes(damage if isinstance(damage, bytes) else whole[damage])
+    again = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path).encode(frames)[0]
+    assert torch.equal(again, expected)
+    assert kept.read_bytes() == whole
+
+
+@needs_onnx
+def test_what_onnx_runtime_cannot_do_is_a_backend_error(tmp_path, monkeypatch):
+    """Its own errors are not RuntimeErrors: `auto` and the command line would not catch them."""
+    import tkn_ros.streaming.backend_onnxruntime as module
+    backend = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path)
+    backend.encode(noise(1, SIDE, SIDE, 3))
+    kept, = tmp_path.glob('encode-1x*.onnx')
+    kept.rename(tmp_path / kept.name.replace('1x', '2x', 1))  # loads, but cannot run
+    with pytest.raises(BackendError, match='cannot run the stage "encode": .*; use backend "eag'):
+        backend.encode(noise(2, SIDE, SIDE, 3))
+    monkeypatch.setattr(module, 'to_onnx', lambda *inputs: b'<net')
+    with pytest.raises(BackendError, match='cannot run the stage "encode"') as error:
+        backend.encode(noise(3, SIDE, SIDE, 3))
+    assert '\n' not in str(error.value) and not list(tmp_path.glob('encode-3x*'))
 
 
 SIGNAL_STACK = """
@@ -252,6 +298,73 @@ def test_several_cameras_in_one_batch_see_what_each_sees_alone(drifts):
     assert together.push({'left': (7 * 33 * MS, clips['left'][7])}) == {'left': ''}  # a duplicate
     with pytest.raises(ValueError, match='different names'):
         Cameras(model, ['a', 'a'])
+
+
+class Counting(TorchBackend):
+    """With the batch sizes that each stage was asked for."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self.sizes = {}
+
+    def _run(self, stage, *inputs):
+        self.sizes.setdefault(stage, set()).add(len(inputs[0]))
+        return super()._run(stage, *inputs)
+
+
+@pytest.mark.parametrize('drifts', [False, True])
+def test_cameras_that_come_and_go_ask_for_a_few_batch_sizes(drifts):
+    model = small_model(drifts=drifts)
+    clips = {f'camera {i}': moving_square(18, seed=i) for i in range(6)}
+    backend = Counting(model)
+    together = Cameras(model, list(clips), backend=backend)
+    alone = {name: SlidingWindow(model) for name in clips}
+    counts = set()
+    for i in range(18):
+        # all of them until the windows are full, then 1 to 6 of them, others each time
+        names = list(clips) if i < 6 else [f'camera {(i + j) % 6}' for j in range(i % 6 + 1)]
+        images = {name: (i * 33 * MS, clips[name][i]) for name in names}
+        assert together.push(images) == dict.fromkeys(names, '')
+        for name, image in images.items():
+            alone[name].push(*image)
+        predictions = {n: p for n, p in together.predict(3).items() if n in names}
+        assert set(predictions) == {n for n in names if alone[n].ready}
+        frames = together.render(predictions)
+        assert set(frames) == set(predictions)
+        counts.add(len(frames))
+        for name, prediction in predictions.items():
+            expected = alone[name].predict(3)
+            assert np.abs(prediction.predicted - expected.predicted).max() < 1e-4
+            off = frames[name].astype(int) - alone[name].render(expected)
+            assert np.abs(off).mean() < 0.05
+    assert counts == set(range(7))
+    stages = {'encode', 'predict', 'draw'} | ({'background'} if drifts else set())
+    assert backend.sizes == dict.fromkeys(stages, {1, 2, 4, 6})
+
+
+def test_of_each_stage_the_shapes_used_last_are_kept():
+    made = []
+
+    def compile_stage(stage, inputs):
+        made.append((stage, len(inputs[0])))
+        return made[-1]
+
+    runners = KeptRunners(compile_stage)
+
+    def use(stage, size):
+        assert runners(stage, (torch.empty(size, 2),)) == (stage, size)
+
+    use('draw', 1)
+    for size in range(1, KEPT_SHAPES + 1):
+        use('encode', size)
+    use('encode', 1)
+    use('encode', KEPT_SHAPES + 1)  # in the place of 2, which was not used for longest
+    del made[:]
+    use('encode', 1)
+    use('draw', 1)
+    assert not made
+    use('encode', 2)
+    assert made == [('encode', 2)]
 
 
 def test_a_prediction_is_due_at_every_stride():

@@ -80,6 +80,26 @@ def test_the_choice_is_kept_for_the_same_weights_and_setting(machine):
     assert ('b', 'x') in made
 
 
+def test_another_machine_with_the_same_home_folder_makes_its_own_choice(machine, monkeypatch):
+    backends, made = machine
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
+    choose.make_backend(MODEL, horizon=4)
+    key, = json.loads((cache_of(MODEL) / 'choices.json').read_text())
+    assert choose.processor('cpu') in key and f'{os.cpu_count()} cores' in key
+    monkeypatch.setattr(choose, 'processor', lambda device: 'another, 64 cores')
+    backends['b', 'x'], backends['a', 'x'] = backends['a', 'x'], backends['b', 'x']
+    assert choose.make_backend(MODEL, horizon=4).name == 'b'
+
+
+@pytest.mark.skipif(not Path('/proc/cpuinfo').is_file(), reason='CPUs are named as on Linux')
+def test_a_processor_is_told_by_its_model():
+    lines = Path('/proc/cpuinfo').read_text().splitlines()
+    names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
+    if not names:
+        pytest.skip('this CPU does not tell its model')
+    assert choose.processor('cpu') == f'{names[0]}, {os.cpu_count()} cores'
+
+
 def test_a_choice_made_on_a_busy_machine_is_made_again_on_an_idle_one(machine, monkeypatch):
     backends, made = machine
     backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})

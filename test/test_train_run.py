@@ -2,7 +2,6 @@
 
 import csv
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from train_help import SETTINGS, TOML, run, steps, write_clips
 from tkn_ros.cli import main
 from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.learning.interrupt import Interrupt
-from tkn_ros.learning.run_folder import RunFolder, SavingError
+from tkn_ros.learning.run_folder import RunFolder
 from tkn_ros.learning.stage import Plan, Stage, TrainingError
 from tkn_ros.learning.training import detector_stage
 
@@ -109,22 +108,38 @@ def test_ctrl_c_once_asks_and_twice_stops():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+SLOW = """
+import sys, time
+from tkn_ros.cli import main
+from tkn_ros.learning.run_folder import RunFolder
+
+def log(folder, stage, loss, before=RunFolder.log):
+    before(folder, stage, loss)
+    if stage.step == 3:
+        print('in the third step', file=sys.stderr, flush=True)
+        time.sleep(60)
+
+RunFolder.log = log
+sys.exit(main(sys.argv[1:]))
+"""  # the third step takes a minute
+
+
 def test_ctrl_c_twice_leaves_the_last_checkpoint_intact(tmp_path):
     data = write_clips(tmp_path / 'clips')
     (tmp_path / 'tiny.toml').write_text(TOML)
-    command = [sys.executable, '-m', 'tkn_ros.cli', 'train', '--data', *data, '--out',
+    command = [sys.executable, '-c', SLOW, 'train', '--data', *data, '--out',
                str(tmp_path / 'run'), '--config', str(tmp_path / 'tiny.toml'), '--cache',
-               str(tmp_path / 'cache'), '--steps', '100000', '--save-every', '0',
-               '--no-tensorboard']
+               str(tmp_path / 'cache'), '--save-every', '0', '--no-tensorboard']
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / 'run/model.safetensors').exists():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    for sign in ('in the third step', 'tkn: stopping after this step and saving'):
+        assert any(sign in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=50)
     assert process.returncode == 130 and 'Traceback' not in said
+    assert 'tkn: stopped' in said and 'tkn: stopped; the checkpoint' not in said  # not saved again
     load_checkpoint(tmp_path / 'run/model.safetensors')
-    assert RunFolder(tmp_path / 'run').read_state()['stage'] == 0
+    folder = RunFolder(tmp_path / 'run')
+    assert folder.read_state()['stage'] == 0 and 'detector step 2 is in' in folder.saved
     assert not [p for p in (tmp_path / 'run').iterdir() if p.name.startswith('.')]
 
 
@@ -146,27 +161,6 @@ def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
     with pytest.raises(TrainingError, match='norm of the gradient is nan at step 0'):
         list(stage)
     assert torch.equal(layer.weight, before)
-
-
-def test_a_full_disk_leaves_the_old_checkpoint(tmp_path):
-    model = small_model()
-    stage = detector_stage(model.detector, CLIPS, Plan(2, 1e-3), batch=2, max_gap=3)
-    folder = RunFolder(tmp_path / 'run')
-    folder.begin({})
-    state = {'model': model.state_dict(), 'stage': 0, 'spent': 0.0, 'finished': False}
-    list(stage)
-    folder.save(model, stage, state, 'test')
-    before = {p.name: p.read_bytes() for p in (tmp_path / 'run').iterdir()}
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
-    try:
-        with pytest.raises(SavingError, match='saving failed .* the checkpoint of detector step 2 '
-                                              'is in .*, intact. Make room'):
-            folder.save(model, stage, state, 'test')
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-    assert {p.name: p.read_bytes() for p in (tmp_path / 'run').iterdir()} == before
-    load_checkpoint(tmp_path / 'run/model.safetensors')
 
 
 def test_two_processes_learn_as_one(tmp_path):
@@ -253,6 +247,22 @@ def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
     assert Path('run/model.safetensors').read_bytes() == before
     assert sorted(p.name for p in Path('run/pictures').iterdir()) == [
         'background_000001.png', 'detector_000001.png', 'joint_000001.png', 'predictor_000001.png']
+
+
+def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
+    """And where its data is named otherwise; what is no path stays what it is."""
+    monkeypatch.chdir(tmp_path)
+    write_clips(tmp_path / 'clips')
+    Path('tiny.toml').write_text(TOML)
+    usual = ['--cache', str(tmp_path / 'cache'), '--no-tensorboard', '--config',
+             str(tmp_path / 'tiny.toml'), '--steps', '1']
+    assert main(['train', '--data', 'clips', 'synthetic:1', '--out', 'run', *usual]) == 0
+    assert RunFolder('run').read()['data'] == [str(tmp_path / 'clips'), 'synthetic:1']
+    Path('elsewhere').mkdir()
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    assert main(['train', '--resume', '--out', '../run', *usual[:3]]) == 0
+    assert main(['train', '--data', '../clips', 'synthetic:1', '--resume', '--out', '../run',
+                 *usual]) == 0
 
 
 def test_tensorboard_logs(tmp_path):

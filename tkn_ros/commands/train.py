@@ -83,12 +83,12 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
                          'another --out')
     order = _order(options) if options.data else None
     if options.resume and folder.exists:
-        found = {k: v for k, v in folder.read().items() if k != 'clips'}
-        problem = order and difference(order.table(), found)
+        found = Order.of(folder.read())
+        problem = order and difference(order.table(), found.table())
         if problem:
             raise ValueError(f'{options.out} is a run of other settings: {problem}; leave them out '
                              'with --resume, or give another --out')
-        order = Order.of(found)
+        order = found
     if order is None:
         raise ValueError(f'{options.out} holds no training run; give --data to begin one'
                          if options.resume else 'what to learn from? give --data PATH')

@@ -55,9 +55,11 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
     if not 0 <= part[0] < part[1] <= 1:
         raise VideoError(f'part is {part[0]:g}:{part[1]:g}, expected two shares with '
                          '0 <= first < last <= 1, as 0:0.6')
-    clips = []
+    clips, reasons, has_split = [], set(), False
     for path in paths:
-        recordings = _of_split(str(path), find_recordings(path, topic), split, say)
+        found = find_recordings(path, topic)
+        has_split |= any(recording.split for recording in found)
+        recordings = _of_split(str(path), found, split, say)
         for recording in recordings:
             try:
                 prepared = prepare(recording, height, width, cache)
@@ -66,6 +68,7 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
                 if len(recordings) == 1:
                     raise VideoError(message) from None
                 say(f'left out: {message}')
+                reasons.add(message.removeprefix(f'{recording.name}: '))
                 continue
             if prepared.bad_count:
                 say(f'{recording.name}: {prepared.bad_count} damaged places were passed over '
@@ -73,7 +76,8 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
             clips += _cut(recording, prepared, part)
     if not clips:
         raise VideoError(f'no clip to use in {", ".join(map(str, paths))}'
-                         + (f' (split "{split}")' if split else '') + '; give other data')
+                         + (f' (split "{split}")' if split and has_split else '')
+                         + (f': {reasons.pop()}' if len(reasons) == 1 else '; give other data'))
     return clips
 
 

@@ -29,7 +29,8 @@ from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.video.open import open_source
-from tkn_ros.video.synthetic import render_clip
+from tkn_ros.video.synthetic import render_clip, source_hash
+from tkn_ros.video.writers import whole_file
 
 SIDE = 64
 FRAMES = 40
@@ -41,20 +42,23 @@ CONFIG = TKNConfig(
     predictor=PredictorConfig(d_model=192, heads=6, d_head=32, d_inner=768, residual=True),
     background=BackgroundConfig())
 AUGMENTATION = Augmentation(crop=0.3, grey=0.15, hold=0.04, noise=4.0)
+SETTLING = Augmentation(crop=0.4, grey=0.15, hold=0.06, turn=0.12, noise=4.0)
+GLYPHS = 200  # clips of bouncing letters, in the last stage
 
 
-def synthetic_clips(count: int, first_seed: int, cache: Path | None) -> np.ndarray:
-    """(count, FRAMES, 64, 64, 3) uint8, drawn once and kept in `cache`."""
-    if cache is not None and cache.is_file():
-        clips = np.load(cache)
-        if len(clips) == count:
-            return clips
+def synthetic_clips(count: int, first_seed: int, cache: Path | None,
+                    kind: str = 'random') -> np.ndarray:
+    """(count, FRAMES, 64, 64, 3) uint8, drawn once; kept beside `cache` by its own name."""
+    kept = cache and cache.with_stem(
+        f'{cache.stem}-{kind}-{count}-from-{first_seed}-{source_hash()}')
+    if kept is not None and kept.is_file():
+        return np.load(kept)
     clips = np.stack([
-        np.stack(list(render_clip(first_seed + i, FRAMES, SIDE, SIDE, kind='random')))
+        np.stack(list(render_clip(first_seed + i, FRAMES, SIDE, SIDE, kind=kind)))
         for i in tqdm(range(count), 'rendering', unit='clip', disable=None)])
-    if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache, clips)
+    if kept is not None:
+        with whole_file(kept) as part:
+            np.save(part, clips)
     return clips
 
 
@@ -103,6 +107,21 @@ def together_stage(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
                  Plan(steps, 3e-4), seed, net=net)
 
 
+def settle_stage(model: TKN, synthetic: np.ndarray, real: list[np.ndarray], steps: int,
+                 seed: int, cache: Path | None) -> Stage:
+    """The background again, on what it does not know by heart by now.
+
+    Without the short clips; with letters over a plain ground, and with motion that breaks off.
+    """
+    glyphs = synthetic_clips(GLYPHS, seed * 1_000_000, cache, 'glyphs')
+    long = [clip for clip in real if len(clip) > 10 * FRAMES]
+    weights = np.concatenate([np.full(len(c), share / max(len(c), 1)) for c, share in (
+        (synthetic, 0.8), (glyphs, 0.1), (long, 0.1))])
+    return background_stage(model, [*synthetic, *glyphs, *long],
+                            Plan(steps, 5e-4, warmup=50, ema=0.99), seed=seed + 21,
+                            weights=weights, augmentation=SETTLING)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Train, save, measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -113,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--predictor-steps', type=int, default=1200)
     parser.add_argument('--background-steps', type=int, default=9000)
     parser.add_argument('--together-steps', type=int, default=3000)
-    parser.add_argument('--settle-steps', type=int, default=1300)
+    parser.add_argument('--settle-steps', type=int, default=2900)
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--cache', type=Path, default=Path('out/train/synthetic.npy'))
     parser.add_argument('--threads', type=int, default=0)
@@ -150,11 +169,9 @@ def main(arguments: list[str] | None = None) -> None:
         elif name == 'together':
             loss = run_stage(together_stage(model, clips, options.together_steps,
                                             options.seed + 8, weights))
-        else:  # the background again, without the short clips, which it knows by heart by now
-            plan = Plan(options.settle_steps, 5e-4, warmup=50, ema=0.99)
-            loss = run_stage(background_stage(
-                model, clips, plan, seed=options.seed + 21, augmentation=AUGMENTATION,
-                weights=weights * [len(clip) >= FRAMES for clip in clips]))
+        else:
+            loss = run_stage(settle_stage(model, synthetic, real, options.settle_steps,
+                                          options.seed, options.cache))
         save_checkpoint(done, model)
         print(f'{name}: loss {loss:.6f}', flush=True)
     save_checkpoint(options.out, model, training=f'tkn_ros.learning.default_weights {options}')

@@ -81,26 +81,27 @@ class RunFolder:
         return state
 
     def save(self, model: TKN, stage: Stage, state: dict, note: str) -> None:
-        """State first, then weights; a failure leaves the files of the last time as they are."""
+        """State and weights, both or none: a failure leaves those of the last time as they are."""
         where = f'{stage.name} step {stage.step}'
+        weights = model
+        if stage.average:
+            weights = deepcopy(model)
+            prefix = '' if stage.module is model else f'{stage.name}.'
+            weights.load_state_dict({prefix + name: t for name, t in stage.averaged().items()},
+                                    strict=False)
         try:
             with whole_file(self._state) as part:
                 torch.save({**state, 'where': where, 'stage_state': stage.state()}, part)
-            weights = model
-            if stage.average:
-                weights = deepcopy(model)
-                prefix = '' if stage.module is model else f'{stage.name}.'
-                weights.load_state_dict({prefix + name: t for name, t in stage.averaged().items()},
-                                        strict=False)
-            save_checkpoint(self.model, weights, training=f'{note}; {where}')
+                save_checkpoint(self.model, weights, training=f'{note}; {where}')
+            self.saved = f'the checkpoint of {where} is in {self.model}'
             self._append()
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = ' '.join(str(error).split())[:200]
             free = shutil.disk_usage(self.path).free / 1e6
+            left = (f'{self.saved}, intact. Make room and go on' if self._state.is_file()
+                    else 'nothing was saved before. Make room and begin again')
             raise SavingError(f'{self.path}: saving failed at {where} with {free:.1f} MB free '
-                              f'({reason}); {self.saved}, intact. Make room and go on with '
-                              '--resume') from None
-        self.saved = f'the checkpoint of {where} is in {self.model}'
+                              f'({reason}); {left} with --resume') from None
 
     def log(self, stage: Stage, loss: float) -> None:
         """One row for the step just done; written at the next save."""
@@ -109,6 +110,8 @@ class RunFolder:
                            f'{stage.elapsed:.1f}'))
 
     def _append(self) -> None:
-        with open(self._log, 'a', newline='') as file:
-            csv.writer(file).writerows(self._rows)
+        with whole_file(self._log) as part:
+            shutil.copyfile(self._log, part)
+            with open(part, 'a', newline='') as file:
+                csv.writer(file).writerows(self._rows)
         self._rows.clear()

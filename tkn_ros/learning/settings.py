@@ -95,6 +95,19 @@ class Settings:
         needs['background'] = needs['joint']
         return max(needs[s] for s in self.stages)
 
+    def check_shared_by(self, processes: int) -> None:
+        """Raises SettingsError where that many cannot share a step's examples evenly."""
+        unit = processes * (self.targets if 'detector' in self.stages else 1)
+        for name in self.stages:
+            batch, targets = getattr(self, name).batch, self.targets if name == 'detector' else 1
+            sources = max(1, batch // targets)
+            if sources % processes:
+                of = f' ({sources} sources with {targets} targets each)' if targets > 1 else ''
+                raise SettingsError(
+                    f'{name}: a batch of {batch}{of} cannot be shared by {processes} processes; '
+                    f'give --batch {-(-batch // unit) * unit} or another multiple of {unit}, or '
+                    f'as many processes as divide {sources}')
+
 
 def preset_names() -> list[str]:
     """What `load_settings` knows by name."""

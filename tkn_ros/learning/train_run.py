@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from tkn_ros.learning.training import (
 )
 from tkn_ros.model.build import build
 from tkn_ros.model.tkn import TKN
+from tkn_ros.video.find import absolute
 from tkn_ros.video.recording import TRAIN
 from tkn_ros.video.writers import write_image
 
@@ -41,13 +43,19 @@ FRAME_LIMIT = 20  # frames of a picture's prediction
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for: the settings, and what they are applied to. run.json holds it."""
+    """What was asked for: the settings, and what they are applied to. run.json holds it.
+
+    data: as `find_recordings` knows it; paths become absolute, to be found from anywhere.
+    """
 
     settings: Settings
     data: tuple[str, ...]
     part: tuple[float, float] = (0.0, 1.0)
     topic: str | None = None
     init: str = ''
+
+    def __post_init__(self):
+        object.__setattr__(self, 'data', tuple(absolute(spec) for spec in self.data))
 
     def table(self) -> dict:
         """As JSON can hold it."""
@@ -101,6 +109,7 @@ def train(order: Order, out: str | Path, means: Means, processes: Processes | No
     if 'background' in settings.stages and not settings.model.background:
         raise TrainingError('stages has "background", and the model has none of its own: add a '
                             'table [model.background] to the config, or leave that stage out')
+    settings.check_shared_by(processes.count)
     clips = _shared_clips(order, means, processes)
     data = [[Path(c.name).name, len(c)] for c in clips]
     state = folder.read_state() if resume else None
@@ -124,8 +133,7 @@ def train(order: Order, out: str | Path, means: Means, processes: Processes | No
     for number, name in enumerate(settings.stages):
         if number >= first:
             run.stage(number, name, state['stage_state'] if state and number == first else None)
-    if board:
-        board.close()
+    run.close()
     return model.eval()
 
 
@@ -160,7 +168,12 @@ def _tensorboard(path: Path):
     except ImportError:
         warn('no logs for TensorBoard, since it is not installed: pip install tensorboard')
         return None
-    return SummaryWriter(str(path / 'tensorboard'))
+    try:
+        return SummaryWriter(str(path / 'tensorboard'))
+    except OSError as error:
+        warn(f'no logs for TensorBoard, since {path}/tensorboard cannot be written '
+             f'({error.strerror or error})')
+        return None
 
 
 class _Running:
@@ -255,7 +268,8 @@ class _Running:
         bar.set_postfix(loss=f'{stage.mean_loss:.6f}', refresh=False)
         bar.update()
         if self.board and stage.step % 10 == 0:
-            self.board.add_scalar(f'loss/{stage.name}', loss, stage.step)
+            with self._spared():
+                self.board.add_scalar(f'loss/{stage.name}', loss, stage.step)
 
     def _save(self, number: int, stage: Stage, finished: bool = False) -> None:
         if self.processes.first:
@@ -268,9 +282,26 @@ class _Running:
         if not self.processes.first or self.shown is None:
             return
         picture = training_picture(self.model, self.shown)
-        write_image(self.folder.pictures / f'{stage.name}_{stage.step:06d}.png', picture)
+        with self._spared():
+            write_image(self.folder.pictures / f'{stage.name}_{stage.step:06d}.png', picture)
+            if self.board:
+                self.board.add_image(stage.name, picture, stage.step, dataformats='HWC')
+
+    @contextmanager
+    def _spared(self):
+        """A run does not end for pictures and logs: where they fail it goes on without them."""
+        try:
+            yield
+        except OSError as error:
+            self.shown = self.board = None
+            self._say(f'no more pictures and logs for TensorBoard: {self.folder.path} cannot be '
+                      f'written ({error.strerror or error}); the training goes on')
+
+    def close(self) -> None:
+        """At the end of the run."""
         if self.board:
-            self.board.add_image(stage.name, picture, stage.step, dataformats='HWC')
+            with self._spared():
+                self.board.close()
 
     def _say(self, message: str) -> None:
         if self.processes.first:

@@ -3,6 +3,8 @@
 A backend holds a copy of the weights as they were when it was made. It belongs to one thread.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +17,17 @@ from tkn_ros.streaming.stages import Background, all_stages, draw_stage, frozen,
 
 class BackendError(ValueError):
     """A backend that cannot be had here; the message names it, the reason and the mend."""
+
+
+@contextmanager
+def as_backend_error(name: str, stage: str) -> Iterator[None]:
+    """Whatever a runtime raises, since the errors of some have no base in common."""
+    try:
+        yield
+    except Exception as error:
+        reason = (str(error) or repr(error)).splitlines()[0]
+        raise BackendError(f'backend "{name}" cannot run the stage "{stage}": {reason}; use '
+                           'backend "eager"') from error
 
 
 class Backend(Protocol):

@@ -1,12 +1,13 @@
 """ONNX Runtime on the CPU, in float32."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import BackendError, StagedBackend
+from tkn_ros.streaming.backend import BackendError, StagedBackend, as_backend_error
 from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
 from tkn_ros.streaming.graphs import stage_names, to_onnx
 
@@ -42,26 +43,37 @@ class ONNXRuntimeBackend(StagedBackend):
         options.inter_op_num_threads = 1
         # a waiting thread that spins takes the core from the other stages' threads
         options.add_session_config_entry('session.intra_op.allow_spinning', '0')
-        session = onnxruntime.InferenceSession(self._graph(stage, inputs), options,
-                                               providers=['CPUExecutionProvider'])
+        session = self._session(stage, inputs, options)
         names, _ = stage_names(stage, len(inputs))
         used = [(names.index(port.name), port.name) for port in session.get_inputs()]
 
         def run(*tensors: Tensor) -> list[Tensor]:
             feed = {name: tensors[i].contiguous().numpy() for i, name in used}
-            return [torch.from_numpy(result) for result in session.run(None, feed)]
+            with as_backend_error(self.name, stage):
+                return [torch.from_numpy(result) for result in session.run(None, feed)]
 
         return run
 
-    def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:
+    def _session(self, stage: str, inputs: tuple[Tensor, ...], options):
+        def load(graph: bytes):
+            return onnxruntime.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
+
         kept = self.cache and self.cache / f'{stage}-{shapes_of(inputs)}.onnx'
         if kept is not None and kept.is_file():
-            return kept.read_bytes()
+            with suppress(Exception):  # damaged, of which there are many errors: make it anew
+                return load(kept.read_bytes())
+            with suppress(OSError):
+                kept.unlink()
+        graph = self._graph(stage, inputs)
+        with as_backend_error(self.name, stage):
+            session = load(graph)
+        if kept is not None:
+            write_whole(kept, lambda path: path.write_bytes(graph))
+        return session
+
+    def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:
         try:
-            graph = to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
+            return to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
         except ImportError:
             raise BackendError('backend "onnxruntime" needs the package onnx to convert the '
                                'network: pip install onnx') from None
-        if kept is not None:
-            write_whole(kept, lambda path: path.write_bytes(graph))
-        return graph

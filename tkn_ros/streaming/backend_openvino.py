@@ -1,5 +1,6 @@
 """OpenVINO: on CPUs that have bfloat16 the fastest of all by far."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import BackendError, StagedBackend
+from tkn_ros.streaming.backend import BackendError, StagedBackend, as_backend_error
 from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
 from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
 from tkn_ros.streaming.signal_stack import signal_stack_kept
@@ -72,44 +73,49 @@ class OpenVINOBackend(StagedBackend):
         return self.runners(stage, inputs)(*inputs)
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
-        core = openvino_core()
         half = self._half[stage] and 'bfloat16' in openvino_precisions()
         settings = {'INFERENCE_PRECISION_HINT': 'bf16' if half else 'f32',
                     'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}
         if stage == 'predict' and self._int8:
             settings['DYNAMIC_QUANTIZATION_GROUP_SIZE'] = INT8_RUN
-        compiled = core.compile_model(self._graph(core, stage, inputs), 'CPU', settings)
-        request = compiled.create_infer_request()
-        names, _ = stage_names(stage, len(inputs))
-        # copies, because memory that OpenVINO has just used is in the CPU's cache
-        places = [(next(names.index(name) for name in port.get_names() if name in names),
-                   request.get_tensor(port).data) for port in compiled.inputs]
-        results = [request.get_tensor(port).data for port in compiled.outputs]
+        places, request, results = self._request(stage, inputs, settings)
 
         def run(*tensors: Tensor) -> list[Tensor]:
             for i, place in places:
                 np.copyto(place, tensors[i].numpy())
-            request.infer()
+            with as_backend_error(self.name, stage):
+                request.infer()
             return [torch.from_numpy(result.copy()) for result in results]
 
         return run
 
-    def _graph(self, core, stage: str, inputs: tuple[Tensor, ...]):
-        """Converted now (about a second), or as it was kept."""
-        kept = None
-        if self.cache is not None:
-            variant = '-int8' if stage == 'predict' and self._int8 else ''
-            version = openvino.__version__.split('-')[0]
-            kept = self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
-            if kept.is_file():
-                try:
-                    return core.read_model(kept)
-                except RuntimeError:  # damaged: make it anew
-                    kept.unlink()
-        graph = to_openvino(self.stages[stage], inputs, stage_names(stage, len(inputs)))
-        if stage == 'predict' and self._int8:
-            weights_to_int8(graph)
+    def _request(self, stage: str, inputs: tuple[Tensor, ...], settings: dict):
+        """The graph ready to run: converted now (about a second), or as it was kept."""
+        core, (names, outputs) = openvino_core(), stage_names(stage, len(inputs))
+
+        def load(graph):
+            compiled = core.compile_model(graph, 'CPU', settings)
+            request = compiled.create_infer_request()
+            # copies, because memory that OpenVINO has just used is in the CPU's cache
+            places = [(next(names.index(name) for name in port.get_names() if name in names),
+                       request.get_tensor(port).data) for port in compiled.inputs]
+            return places, request, [request.get_tensor(port).data for port in compiled.outputs]
+
+        variant = '-int8' if stage == 'predict' and self._int8 else ''
+        version = openvino.__version__.split('-')[0]
+        kept = self.cache and (
+            self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml')
+        if kept is not None and kept.is_file():
+            with suppress(Exception):  # damaged, of which there are many errors: make it anew
+                return load(core.read_model(kept))
+            with suppress(OSError):
+                kept.unlink()
+        with as_backend_error(self.name, stage):
+            graph = to_openvino(self.stages[stage], inputs, (names, outputs))
+            if variant:
+                weights_to_int8(graph)
+            ready = load(graph)
         if kept is not None:
             write_whole(kept, lambda path: openvino.save_model(graph, path,
                                                                compress_to_fp16=False))
-        return graph
+        return ready

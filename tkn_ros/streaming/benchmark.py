@@ -7,6 +7,7 @@ all its frames drawn, from bytes to bytes. The naive model encodes the whole win
 "cuda" is that as `SlidingWindow` asks for it, "cuda step" the same as one recorded graph.
 """
 
+import contextlib
 import copy
 import gc
 import os
@@ -21,7 +22,7 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import Backend, BackendError, EagerBackend, backdrop
-from tkn_ros.streaming.choose import candidates, make_backend
+from tkn_ros.streaming.choose import candidates, make_backend, processor
 from tkn_ros.streaming.floor import Rates, count_work, floor_ms
 from tkn_ros.streaming.quality import predict_clip, psnr
 
@@ -100,17 +101,10 @@ class Naive:
 
 def describe_machine(rates: Rates, device: str) -> dict:
     """What the figures depend on."""
-    cpu = platform.processor() or platform.machine()
-    try:
-        with open('/proc/cpuinfo') as lines:
-            facts = dict(line.split(':', 1) for line in lines if ':' in line)
-        facts = {k.strip(): v.strip() for k, v in facts.items()}
-        cpu = facts.get('model name', cpu)
-        flags = set(facts.get('flags', '').split())
-        cpu += ''.join(f', {f}' for f in ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16')
-                       if f in flags)
-    except OSError:
-        pass
+    cpu, flags = processor('cpu'), set()
+    with contextlib.suppress(OSError), open('/proc/cpuinfo') as lines:
+        flags.update(*(line.split() for line in lines if line.startswith('flags')))
+    cpu += ''.join(f', {f}' for f in ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16') if f in flags)
     versions = {'python': platform.python_version(), 'torch': torch.__version__}
     for name in ('openvino', 'onnxruntime'):
         try:

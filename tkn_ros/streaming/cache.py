@@ -21,7 +21,7 @@ import tkn_ros.model
 from tkn_ros.model.tkn import TKN
 
 KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
-KEPT_SHAPES = 16  # graphs in memory
+KEPT_SHAPES = 8  # graphs in memory of each stage; `Cameras` needs so many for 128 cameras
 
 
 def cache_root() -> Path | None:
@@ -95,16 +95,18 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
 
 
 class KeptRunners:
-    """Compiled stages by name and input shapes; the oldest goes when there are too many."""
+    """Compiled stages by name and input shapes; of each the KEPT_SHAPES used last."""
 
     def __init__(self, compile_stage: Callable):
         self.compile_stage = compile_stage
-        self._kept: dict = {}
+        self._kept: dict[str, dict] = {}  # of each stage those used last come last
 
     def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable:
-        key = (stage, *(t.shape for t in inputs))
-        if key not in self._kept:
-            while len(self._kept) >= KEPT_SHAPES:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = self.compile_stage(stage, inputs)
-        return self._kept[key]
+        kept, shapes = self._kept.setdefault(stage, {}), tuple(t.shape for t in inputs)
+        runner = kept.pop(shapes, None)
+        if runner is None:
+            while len(kept) >= KEPT_SHAPES:
+                del kept[next(iter(kept))]
+            runner = self.compile_stage(stage, inputs)
+        kept[shapes] = runner
+        return runner

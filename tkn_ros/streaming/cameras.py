@@ -1,4 +1,8 @@
-"""Several cameras through one network: encoded, predicted and drawn as one batch."""
+"""Several cameras through one network: encoded, predicted and drawn as one batch.
+
+Most backends make a graph for every batch size, which takes seconds. Where not all cameras are in
+a batch, it is filled up to one of a few sizes: the next power of two, or all cameras.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,8 +33,8 @@ class Cameras:
         reasons = {name: self.windows[name].admit(stamp) for name, (stamp, _) in images.items()}
         new = [name for name, reason in reasons.items() if reason is not None]
         if new:
-            frames = np.stack([self.windows[name].to_size(images[name][1]) for name in new])
-            keypoints, features = self.backend.encode(frames)  # (B, K, 3)
+            frames = [self.windows[name].to_size(images[name][1]) for name in new]
+            keypoints, features = self.backend.encode(np.stack(self._filled(frames)))  # (B, K, 3)
             for i, name in enumerate(new):
                 stamp, image = images[name]
                 self.windows[name].keep(Observation(
@@ -42,7 +46,8 @@ class Cameras:
         due = {name: window.sample() for name, window in self.windows.items() if window.due}
         if not due:
             return {}
-        observed = torch.stack([keypoints for _, keypoints, _ in due.values()])  # (B, n, K, 3)
+        windows = self._filled([keypoints for _, keypoints, _ in due.values()])
+        observed = torch.stack(windows)  # (B, n, K, 3)
         predicted = self.backend.predict(observed, horizon)  # (B, m, K, 3)
         return {name: self.windows[name].prediction_of(*sample, predicted[i])
                 for i, (name, sample) in enumerate(due.items())}
@@ -52,12 +57,18 @@ class Cameras:
         """The frames of predictions that `predict` gave together: (m, H, W, 3) uint8 each."""
         if not predictions:
             return {}
-        seen = [p.background for p in predictions.values()]
+        filled = self._filled(list(predictions.values()))
+        seen = [p.background for p in filled]
         own = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
-        keypoints = torch.from_numpy(np.stack([p.predicted for p in predictions.values()]))
+        keypoints = torch.from_numpy(np.stack([p.predicted for p in filled]))
         features = [torch.cat(h) for h in zip(*(o.features for o in seen))]
-        frames, images = (np.stack(p) for p in zip(*(
+        frames, images = (np.stack(self._filled(list(pictures))) for pictures in zip(*(
             self.windows[name].pictures_of(p, size) for name, p in predictions.items())))
         features, source = backdrop(self.backend, features, frames, images)
         frames = self.backend.draw(keypoints.to(own), own, features, source)
         return dict(zip(predictions, frames))
+
+    def _filled(self, rows: list) -> list:
+        """`rows` and their last one again, up to one of the sizes; what comes of it is surplus."""
+        power_of_two = 1 << (len(rows) - 1).bit_length()
+        return rows + rows[-1:] * (min(power_of_two, len(self.windows)) - len(rows))

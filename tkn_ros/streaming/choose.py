@@ -1,13 +1,15 @@
 """Which backend runs the network: the one asked for, or the fastest of a short trial.
 
-`auto` tries every backend that this machine has on the network and the horizon asked for, passes
-over those whose pictures are worse than the reference's by more than `quality.MAX_LOSS`, and keeps
-its choice for the next start in the folder of `cache.py`.
+`auto` tries the backends that this machine has (but not `compile`, which takes from ten seconds to
+a minute for every new shape) on the network and the horizon asked for, passes over those whose
+pictures are worse than the reference's by more than `quality.MAX_LOSS`, and keeps its choice for
+the next start in the folder of `cache.py`.
 """
 
 import contextlib
 import json
 import os
+import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,9 +192,21 @@ def _key(model, options, threads, horizon, window, cameras) -> str:
     """What the choice depends on, beside the weights and the code."""
     config = model.config
     names = ' '.join(f'{name}:{precision}' for name, precision in options)
-    return (f'{next(model.parameters()).device} {threads or torch.get_num_threads()} threads, '
+    device = next(model.parameters()).device
+    return (f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
             f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
             f'torch {torch.__version__}, {names}')
+
+
+def processor(device: str) -> str:
+    """What computes there, by name: several machines may share a home folder and its cache."""
+    if device != 'cpu':
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open('/proc/cpuinfo') as lines:
+        names = (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))
+        name = next(names, name)
+    return f'{name}, {os.cpu_count()} cores'
 
 
 def _read(folder: Path | None) -> dict:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import struct
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,8 +21,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from .frame import VideoError
+from .frame import Frame, VideoError
 from .recording import Recording
+from .source import Source
 from .writers import whole_file
 
 VERSION = 1
@@ -94,11 +97,26 @@ def _checksum(path: Path) -> str:
 
 
 def _write(path: Path, recording: Recording, height: int, width: int, settings: dict) -> None:
+    with recording.open() as source:
+        try:
+            _write_both(path, recording, source, height, width, settings)
+        except OSError as error:
+            there = next(p for p in path.parents if p.exists())
+            free = shutil.disk_usage(there).free / 1e6
+            raise OSError(f'{path.parent}: the resized frames of {recording.name} cannot be kept '
+                          f'there ({error.strerror or error}; {free:.1f} MB are free); make room '
+                          'or give another folder by --cache DIR') from None
+
+
+def _write_both(path: Path, recording: Recording, source: Source, height: int, width: int,
+                settings: dict) -> None:
+    """Both files, or after a failure none."""
     digest, stamps = hashlib.sha256(), []
-    with recording.open() as source, whole_file(path) as part, open(part, 'wb') as file:
+    with (whole_file(path.with_suffix('.json')) as manifest, whole_file(path) as part,
+          open(part, 'wb') as file):
         file.write(bytes(_HEADER))
-        for frame in tqdm(source, desc=Path(recording.name).name, unit='frame', leave=False,
-                          disable=None):
+        for frame in tqdm(_frames(source), desc=Path(recording.name).name, unit='frame',
+                          leave=False, disable=None):
             small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
             data = np.ascontiguousarray(small).tobytes()
             digest.update(data)
@@ -111,10 +129,17 @@ def _write(path: Path, recording: Recording, height: int, width: int, settings: 
         file.write(_npy_header((len(stamps), height, width, 3)))
         about = asdict(Prepared(None, source.fps, _jumps(stamps), source.bad_count,
                                 source.bad_frames))
-    about.update(frames=len(stamps), sha256=digest.hexdigest(), source=recording.name,
-                 settings=settings)
-    with whole_file(path.with_suffix('.json')) as part:
-        part.write_text(json.dumps(about, indent=1))
+        about.update(frames=len(stamps), sha256=digest.hexdigest(), source=recording.name,
+                     settings=settings)
+        manifest.write_text(json.dumps(about, indent=1))
+
+
+def _frames(source: Source) -> Iterator[Frame]:
+    """So that an OSError of reading is not taken for one of writing."""
+    try:
+        yield from source
+    except OSError as error:
+        raise VideoError(f'{source.name}: cannot be read ({error.strerror or error})') from None
 
 
 def _npy_header(shape: tuple[int, ...]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,13 +16,15 @@ from .kth import is_kth, kth_recordings
 from .moving_mnist import mnist_file, moving_mnist_recording
 from .recording import Recording, recording_of, state_of
 from .source import DEFAULT_FPS, Source
-from .synthetic import render_clip
+from .synthetic import render_clip, source_hash
 
 VIDEO_SUFFIXES = frozenset(('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.ogg', '.ogv',
                             '.mpg', '.mpeg', '.wmv', '.flv', '.ts'))
 BAG_SUFFIXES = frozenset(('.mcap', '.db3', '.bag'))
 ARRAY_SUFFIXES = frozenset(('.npz', '.npy'))
 SYNTHETIC_CLIPS, SYNTHETIC_FRAMES, SYNTHETIC_SIDE = 200, 40, 128
+
+_SYNTHETIC = re.compile(r'synthetic(?::(\d+))?(?::(\d+))?')
 
 
 def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recording]:
@@ -35,14 +38,14 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
     Raises:
         VideoError: if there is no such thing, or nothing in it.
     """
-    match = re.fullmatch(r'synthetic(?::(\d+))?(?::(\d+))?', str(spec))
+    match = _SYNTHETIC.fullmatch(str(spec))
     if match:
         return [_synthetic(int(match[1] or SYNTHETIC_CLIPS), int(match[2] or 0))]
     path = Path(spec).expanduser()
+    if str(spec).startswith('/dev/video') or (str(spec).isdecimal() and not path.exists()):
+        raise VideoError(f'{spec}: a live camera has no end; record it first, then give the '
+                         'recording')
     if not path.exists():
-        if str(spec).isdecimal() or str(spec).startswith('/dev/video'):
-            raise VideoError(f'{spec}: a live camera has no end; record it first, then give the '
-                             'recording')
         raise VideoError(f'{path}: no such file or folder; give a video, a folder, a rosbag, or '
                          '"synthetic"')
     digits = mnist_file(path)
@@ -61,6 +64,14 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
         raise VideoError(f'{path}: nothing in this folder is a video, a folder of images or a '
                          'rosbag; give another one')
     return found
+
+
+def absolute(spec: str | Path) -> str:
+    """The same for `find_recordings`, whatever the working directory; links are not followed."""
+    path = Path(spec).expanduser()
+    if _SYNTHETIC.fullmatch(str(spec)) or not path.exists():
+        return str(spec)
+    return os.path.abspath(path)
 
 
 def _is_one(folder: Path) -> bool:
@@ -125,7 +136,7 @@ def _synthetic(clips: int, seed: int) -> Recording:
         raise VideoError('synthetic:0 has no clip; give at least one')
     n = SYNTHETIC_FRAMES
     return Recording(f'{clips} synthetic clips', lambda: SyntheticClips(clips, seed),
-                     {'synthetic': [clips, seed, n, SYNTHETIC_SIDE]},
+                     {'synthetic': [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': source_hash()},
                      tuple((i * n, (i + 1) * n) for i in range(clips)))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from .frame import Frame, VideoError
 from .recording import Recording, state_of
 from .source import Source
+from .synthetic import source_hash
 
 SIDE, DIGIT = 64, 28
 FRAMES = 20  # of a clip
@@ -81,5 +82,6 @@ class MovingMnist(Source):
 def moving_mnist_recording(path: Path, clips: int = CLIPS, seed: int = 0) -> Recording:
     """All clips as one recording with a range for each."""
     return Recording(f'Moving MNIST of {path.name}', lambda: MovingMnist(path, clips, seed),
-                     {**state_of(path), 'moving_mnist': [clips, seed, FRAMES]},
+                     {**state_of(path), 'moving_mnist': [clips, seed, FRAMES],
+                      'drawn_by': source_hash(['moving_mnist'])},
                      tuple((i * FRAMES, (i + 1) * FRAMES) for i in range(clips)))

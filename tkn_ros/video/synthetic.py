@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,6 +16,8 @@ from tkn_ros.video.random_scenes import random_scene
 from tkn_ros.video.source import Source, checked_fps
 
 KINDS = ('demo', 'random', 'glyphs')
+DRAWN_BY = ('synthetic', 'demo_scene', 'glyphs', 'motion', 'painting', 'props', 'random_scenes',
+            'scene', 'sensor', 'textures', 'vehicles', 'walkers')  # the modules
 
 
 def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 320,
@@ -27,6 +31,14 @@ def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 
     """
     draw = _clip(seed, height, width, fps, kind)
     return (draw(i) for i in range(n_frames))
+
+
+def source_hash(modules: Sequence[str] = DRAWN_BY) -> str:
+    """Of the source of these modules: another one may draw other pictures by the same seed."""
+    digest = hashlib.sha256()
+    for name in modules:
+        digest.update(Path(__file__).with_name(f'{name}.py').read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _clip(seed, height, width, fps, kind):

@@ -1,0 +1,59 @@
+"""Settings: the presets, and batches that several processes share."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from train_help import SETTINGS
+
+from tkn_ros.learning.clips import ClipSampler
+from tkn_ros.learning.settings import (
+    SettingsError,
+    StageSettings,
+    load_settings,
+    preset_names,
+    settings_from,
+)
+
+
+@pytest.mark.parametrize('name', preset_names())
+def test_presets_can_be_read(name):
+    assert load_settings(name)[0].stages
+
+
+@pytest.mark.parametrize('name', ['kth', 'human36m'])
+def test_the_papers_presets_learn_from_pairs_and_can_be_shared_by_sixteen(name):
+    settings, _ = load_settings(name)
+    assert settings.targets == 1
+    settings.check_shared_by(16)
+
+
+@pytest.mark.parametrize('batch, targets, count', [
+    (32, 4, 16), (32, 4, 8), (34, 4, 2), (3, 4, 2), (6, 2, 2), (12, 2, 4), (5, 1, 1), (7, 1, 2)])
+def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_done(batch, targets, count):
+    """As the sampler will; and the batch that the message names can be shared."""
+    stage = StageSettings(batch=batch)
+    settings = replace(SETTINGS, stages=('detector', 'joint'), targets=targets, detector=stage,
+                       joint=replace(stage, batch=count))
+    sampler = ClipSampler([np.zeros((9, 8, 8, 3), np.uint8)], 0, count=count)
+    try:
+        sampler.fans(batch, 3, targets)
+    except ValueError:
+        with pytest.raises(SettingsError, match=f'detector: a batch of {batch}.* cannot be shared '
+                                                f'by {count} processes; give --batch') as error:
+            settings.check_shared_by(count)
+        better = int(re.search(r'--batch (\d+)', str(error.value))[1])
+        assert batch <= better < batch + count * targets
+        stage = StageSettings(batch=better)
+        replace(settings, detector=stage, joint=stage).check_shared_by(count)
+        assert len(sampler.fans(better, 3, targets)) * count * targets == better
+    else:
+        settings.check_shared_by(count)
+
+
+def test_what_a_config_names_wrongly():
+    with pytest.raises(SettingsError, match='x: "epoch" is unknown; expected model, stages'):
+        settings_from({'epoch': 1}, 'x')
+    with pytest.raises(SettingsError, match='x: "targets" is 1.5, expected int, as 4'):
+        settings_from({'targets': 1.5}, 'x')
