@@ -19,9 +19,10 @@ METHODS = ('model', 'repeat_last', 'constant_velocity')
 NAMES = {'model': 'model', 'repeat_last': 'repeat the last frame',
          'constant_velocity': 'keypoints at constant velocity'}
 FIGURES = ('psnr', 'ssim')
+LEAST = 10  # runs of a short clip: two or three are chance
 PROTOCOL = (
     '{n} frames observed, {m} predicted, at {width}x{height}; runs of {length} frames, one every '
-    '{m} frames of a clip{most}; RGB pixels in [0, 1], data range 1, SSIM with a Gaussian window '
+    '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in [0, 1], data range 1, SSIM with a Gaussian window '
     'of 11 pixels (sigma 1.5), channels averaged, per frame; equal frames count as {cap:.0f} dB; '
     'means over a clip\'s frames, then over clips. repeat_last: the newest observed frame. '
     'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
@@ -53,7 +54,7 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
     height, width = clips[0].frames.shape[1:3]
     results = {
         'protocol': PROTOCOL.format(
-            n=n, m=horizon, width=width, height=height, length=n + horizon, cap=PSNR_CAP,
+            n=n, m=horizon, least=LEAST, width=width, height=height, length=n + horizon, cap=PSNR_CAP,
             most=f', at most {most} a clip, evenly spread' if most else ''),
         'window': n, 'horizon': horizon, 'height': height, 'width': width, 'clips': about,
         'per_step': [{'step': j + 1, **_by_method(figures)}
@@ -68,8 +69,9 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
 
 
 def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[int]:
-    """First frames of the runs of a clip."""
-    starts = list(range(0, frames - length + 1, horizon))
+    """First frames of the runs of a clip, overlapping more where it is too short for LEAST."""
+    room = frames - length
+    starts = list(range(0, room + 1, max(1, min(horizon, room // (LEAST - 1)))))
     if most and len(starts) > most:
         starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).round().astype(int)]
     return starts
