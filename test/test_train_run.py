@@ -18,7 +18,14 @@ from tkn_ros.cli import main
 from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.learning.interrupt import Interrupt
 from tkn_ros.learning.run_folder import RunFolder
-from tkn_ros.learning.stage import Plan, Stage, TrainingError
+from tkn_ros.learning.stage import (
+    Plan,
+    Stage,
+    TrainingError,
+    cpu_has_bfloat16,
+    drawn,
+    drawn_ahead,
+)
 from tkn_ros.learning.training import detector_stage
 
 CLIPS = [np.random.default_rng(i).integers(0, 256, (12, 32, 32, 3), np.uint8) for i in range(2)]
@@ -163,10 +170,30 @@ def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
     assert torch.equal(layer.weight, before)
 
 
+def test_drawn_ahead_are_the_same_batches_in_their_order():
+    assert list(drawn_ahead(lambda step: step * step, 3, 9)) == list(
+        drawn(lambda step: step * step, 3, 9)) == [9, 16, 25, 36, 49, 64]
+
+
+def test_half_precision_is_asked_for_and_changes_little():
+    layer, frames = torch.nn.Conv2d(3, 3, 3), torch.rand(2, 3, 8, 8)
+
+    def first_loss(**options):
+        stage = Stage('a', layer, lambda step: frames, lambda net, x: net(x).float().square().mean(),
+                      Plan(1, 0.0, half=options.pop('half', True)), **options)
+        return stage.half, next(iter(stage))
+
+    assert first_loss()[0] is False and first_loss(half_on_cpu=True, half=False)[0] is False
+    half, loss = first_loss(half_on_cpu=True)
+    assert half == cpu_has_bfloat16()
+    assert loss == pytest.approx(first_loss()[1], rel=0.02)
+
+
 def test_two_processes_learn_as_one(tmp_path):
     """By torchrun over gloo: the losses of the same global batches."""
     data = write_clips(tmp_path / 'clips')
-    (tmp_path / 'tiny.toml').write_text(TOML)
+    # where the CPU has bfloat16, its rounding would depend on how a batch is shared
+    (tmp_path / 'tiny.toml').write_text('half = false\n' + TOML)
     arguments = ['train', '--data', *data, '--config', str(tmp_path / 'tiny.toml'), '--cache',
                  str(tmp_path / 'cache'), '--no-tensorboard']
     assert main([*arguments, '--out', str(tmp_path / 'one')]) == 0

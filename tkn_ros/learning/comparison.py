@@ -22,9 +22,9 @@ FIGURES = ('psnr', 'ssim')
 LEAST = 10  # runs of a short clip: two or three are chance
 PROTOCOL = (
     '{n} frames observed, {m} predicted, at {width}x{height}; runs of {length} frames, one every '
-    '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in [0, 1], data range 1, SSIM with a Gaussian window '
-    'of 11 pixels (sigma 1.5), channels averaged, per frame; equal frames count as {cap:.0f} dB; '
-    'means over a clip\'s frames, then over clips. repeat_last: the newest observed frame. '
+    '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in '
+    '[0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma 1.5), channels '
+    'averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip\'s frames, then over clips. repeat_last: the newest observed frame. '
     'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
     'model\'s decoder')
 
@@ -54,8 +54,8 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
     height, width = clips[0].frames.shape[1:3]
     results = {
         'protocol': PROTOCOL.format(
-            n=n, m=horizon, least=LEAST, width=width, height=height, length=n + horizon, cap=PSNR_CAP,
-            most=f', at most {most} a clip, evenly spread' if most else ''),
+            n=n, m=horizon, least=LEAST, width=width, height=height, length=n + horizon,
+            cap=PSNR_CAP, most=f', at most {most} a clip, evenly spread' if most else ''),
         'window': n, 'horizon': horizon, 'height': height, 'width': width, 'clips': about,
         'per_step': [{'step': j + 1, **_by_method(figures)}
                      for j, figures in enumerate(all_clips.mean(0))],

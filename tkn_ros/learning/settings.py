@@ -52,7 +52,8 @@ class Settings:
     most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
     of the decoding. ahead: frames predicted in the stages background and joint. horizon: frames
     predicted when the result is evaluated. ema: share that the average of the weights keeps at
-    each step, 0 for none. half: mixed precision on CUDA.
+    each step, 0 for none. half: mixed precision on CUDA, of the detector
+    also on CPUs that multiply in bfloat16.
     """
 
     model: TKNConfig = field(default_factory=TKNConfig)

@@ -38,7 +38,7 @@ def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], plan
         return reconstruction_loss(net(frames), frames[:, 1:])
 
     return Stage('detector', detector, lambda step: sampler.at(step).fans(batch, max_gap, targets),
-                 loss, plan, seed, processes, Fan(detector))
+                 loss, plan, seed, processes, Fan(detector), half_on_cpu=True)
 
 
 def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], plan: Plan,
