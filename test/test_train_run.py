@@ -179,8 +179,9 @@ def test_half_precision_is_asked_for_and_changes_little():
     layer, frames = torch.nn.Conv2d(3, 3, 3), torch.rand(2, 3, 8, 8)
 
     def first_loss(**options):
-        stage = Stage('a', layer, lambda step: frames, lambda net, x: net(x).float().square().mean(),
-                      Plan(1, 0.0, half=options.pop('half', True)), **options)
+        plan = Plan(1, 0.0, half=options.pop('half', True))
+        stage = Stage('a', layer, lambda step: frames,
+                      lambda net, x: net(x).float().square().mean(), plan, **options)
         return stage.half, next(iter(stage))
 
     assert first_loss()[0] is False and first_loss(half_on_cpu=True, half=False)[0] is False

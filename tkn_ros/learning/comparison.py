@@ -24,7 +24,8 @@ PROTOCOL = (
     '{n} frames observed, {m} predicted, at {width}x{height}; runs of {length} frames, one every '
     '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in '
     '[0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma 1.5), channels '
-    'averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip\'s frames, then over clips. repeat_last: the newest observed frame. '
+    'averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip\'s frames, then '
+    'over clips. repeat_last: the newest observed frame. '
     'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
     'model\'s decoder')
 
