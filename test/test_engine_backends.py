@@ -165,7 +165,8 @@ def test_a_window_of_one_frame(name, horizon):
         pytest.skip(f'needs {name}')
     backend = make_backend(MODEL, name, 'float32', 1, cached=False)
     keypoints = backend.encode(noise(1, SIDE, SIDE, 3))[0][:, None]  # (1, 1, K, 3)
-    expected = MODEL.predict_keypoints(keypoints, horizon).detach()
+    with torch.inference_mode():
+        expected = MODEL.predict_keypoints(keypoints, horizon)
     assert torch.allclose(backend.predict(keypoints, horizon), expected, atol=1e-4)
 
 

@@ -10,6 +10,7 @@ from small_models import SIDE, WINDOW, moving_square, small_model
 import tkn_ros.streaming.export as exporting
 from tkn_ros.cli import main
 from tkn_ros.learning.checkpoints import save_checkpoint
+from tkn_ros.streaming.backend_openvino import openvino_core
 from tkn_ros.streaming.export import ExportError, export
 from tkn_ros.streaming.window import SlidingWindow
 
@@ -51,13 +52,13 @@ def test_onnx_whole_in_onnx_runtime(weights, tmp_path, capsys):
 
 
 def test_openvino_stages_make_a_stream(weights, tmp_path):
-    openvino = pytest.importorskip('openvino', reason='openvino is not installed')
+    pytest.importorskip('openvino', reason='openvino is not installed')
     assert main(['export', '--format', 'openvino', '--parts', 'stages', '--weights', str(weights),
                  '--out', str(tmp_path), '--horizon', str(WINDOW)]) == 0
     told = json.loads((tmp_path / 'export.json').read_text())
     assert told['residual'] is True and set(told['graphs']) == {'encode', 'predict', 'draw'}
     encode, predict, draw = (
-        openvino.Core().compile_model(tmp_path / f'{name}.xml', 'CPU',
+        openvino_core().compile_model(tmp_path / f'{name}.xml', 'CPU',
                                       {'INFERENCE_PRECISION_HINT': 'f32'})
         for name in ('encode', 'predict', 'draw'))
     window, ring = SlidingWindow(small_model(residual=True)), []
