@@ -18,6 +18,14 @@ def _ros_log_dir(tmp_path_factory):
     os.environ['ROS_LOG_DIR'] = str(tmp_path_factory.mktemp('ros_log'))
 
 
+@pytest.fixture(autouse=True)
+def _own_signal_stack():
+    """What OpenVINO sets aside for signals in one test is not left to those of the next."""
+    from tkn_ros.streaming.signal_stack import signal_stack_kept
+    with signal_stack_kept():
+        yield
+
+
 @pytest.fixture(scope='session')
 def tiny_weights(tmp_path_factory):
     """A checkpoint that any machine runs at any rate: its prediction is that nothing moves."""
