@@ -18,6 +18,7 @@ from tkn_ros.learning.evaluation import (
 )
 from tkn_ros.learning.metrics import psnr, ssim
 from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.video.writers import write_video
 
 
 def moving_square(frames: int, side: int = 16) -> np.ndarray:
@@ -83,7 +84,7 @@ def test_the_command_reads_any_source_and_prints_ours_beside_the_papers(tmp_path
         cv2.imwrite(str(tmp_path / 'video' / f'{i:03}.png'), frame[..., ::-1])
     command = ['tables', 'ablations', '--data', str(tmp_path / 'video'), '--budget', '1',
                '--batch', '2', '--size', '16', '--horizon', '5', '--tables', 'V',
-               '--out', str(tmp_path / 'out')]
+               '--cache', str(tmp_path / 'cache'), '--out', str(tmp_path / 'out')]
     assert main(command) == 0
     printed = capsys.readouterr().out
     for text in ('3x3, 1x1', ' 31.91', ' .916'.replace('.', '0.'), 'repeating the newest frame'):
@@ -95,6 +96,23 @@ def test_the_command_reads_any_source_and_prints_ours_beside_the_papers(tmp_path
     assert 'no test clip has 40 frames' in capsys.readouterr().err
     assert main([*command[:3], str(tmp_path / 'none.mp4'), *command[4:]]) == 1
     assert 'no such file' in capsys.readouterr().err
+    for size in ('12', '30'):
+        assert main([*command, '--size', size]) == 1
+        assert f'--size is {size}, expected a multiple of 4 from 16' in capsys.readouterr().err
+
+
+def test_the_command_takes_the_splits_of_a_data_set(tmp_path):
+    (tmp_path / 'boxing').mkdir()
+    for person in (1, 17):  # of KTH, to train and to test
+        write_video(tmp_path / f'boxing/person{person:02}_boxing_d1_uncomp.avi.mp4',
+                    moving_square(40, 32), 25)
+    for file in (tmp_path / 'boxing').iterdir():
+        file.rename(file.with_suffix(''))
+    assert main(['tables', 'ablations', '--data', str(tmp_path), '--budget', '1', '--batch', '2',
+                 '--size', '16', '--horizon', '5', '--tables', 'IX', '--cache',
+                 str(tmp_path / 'cache'), '--out', str(tmp_path / 'out')]) == 0
+    results = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    assert results['settings']['data'].endswith('tested on the test split')
 
 
 def test_runs_are_cut_at_the_horizon_and_thinned_evenly():

@@ -142,5 +142,7 @@ def write_json(path: str | Path, value: dict) -> None:
     try:
         temporary.write_text(json.dumps(value, indent=1) + '\n')
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(f'{path} cannot be written: {error.strerror or error}') from None
     finally:
         temporary.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ the next start in the folder of `cache.py`.
 """
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -195,7 +196,16 @@ def _key(model, options, threads, horizon, window, cameras) -> str:
     device = next(model.parameters()).device
     return (f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
             f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
-            f'torch {torch.__version__}, {names}')
+            f'{_versions()}, {names}')
+
+
+def _versions() -> str:
+    """Of what may run the network."""
+    found = []
+    for name in ('torch', 'openvino', 'onnxruntime'):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f'{name} {importlib.metadata.version(name)}')
+    return ', '.join(found)
 
 
 def processor(device: str) -> str:
