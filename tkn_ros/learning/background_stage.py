@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from tkn_ros.learning.clips import Augmentation, ClipSampler
 from tkn_ros.learning.processes import Processes
 from tkn_ros.learning.stage import Plan, Stage
-from tkn_ros.model.background import statistics
 from tkn_ros.model.tkn import TKN
 
 TINY_ERROR = 1e-5  # mean squared error below which less is no better: 50 dB
@@ -59,15 +58,14 @@ class OnBackground(nn.Module):
         n = model.config.window
         observed, m = frames[:, :n], frames.shape[1] - n
         if self.alone:
-            features = [torch.cat([observed[:, -1], observed.mean(1)], 1)]
+            features = [observed[:, -1]]
             b, _, height, width = features[0].shape
             change = features[0].new_zeros(b, m, 5, height, width)
         else:
             with torch.no_grad():
-                keypoints, features = model.observe(observed)
-                features.pop()
+                keypoints, features = model.encode(observed)
                 change = model.detector.change(model.predict_keypoints(keypoints, m), features)
-        return model.compose(change, [*features, self.background(statistics(observed))])
+        return model.compose(change, model.backdrop(features, observed))
 
 
 def background_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch: int = 8,

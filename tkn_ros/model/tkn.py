@@ -87,13 +87,22 @@ class TKN(nn.Module):
         With a background of its own the window's mean joins the newest frame, (B, 6, H, W), and
         the drift follows as the last of the list.
         """
+        keypoints, newest = self.encode(frames)
+        return keypoints, self.backdrop(newest, frames)
+
+    def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """(B, n, 3, H, W) -> keypoints (B, n, K, 3), and the newest frame's features (B, ..)."""
         b, n = frames.shape[:2]
         keypoints, features = self.detector.encode(frames.flatten(0, 1))
-        newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
-        if self.background:
-            newest[0] = torch.cat([newest[0], frames.mean(1)], 1)
-            newest.append(self.background(statistics(frames)))
-        return keypoints.unflatten(0, (b, n)), newest
+        return keypoints.unflatten(0, (b, n)), [h.unflatten(0, (b, n))[:, -1] for h in features]
+
+    def backdrop(self, features: list[Tensor], frames: Tensor) -> list[Tensor]:
+        """The newest frame's features (B, ..) and its window (B, n, 3, H, W) as `observe` gives
+        them."""
+        if not self.background:
+            return features
+        newest = torch.cat([features[0], frames.mean(1)], 1)  # (B, 6, H, W)
+        return [newest, *features[1:], self.background(statistics(frames))]
 
     def render(self, keypoints: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """(B, m, K, 3) keypoints on one background for each of B -> frames (B, m, 3, H, W).
