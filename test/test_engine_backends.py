@@ -158,11 +158,11 @@ def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
         assert kept.read_bytes() != damage
 
 
-@pytest.mark.parametrize('name', ['eager', 'openvino', 'onnxruntime'])
+@pytest.mark.parametrize('name', [
+    'eager', pytest.param('openvino', marks=needs_openvino),
+    pytest.param('onnxruntime', marks=needs_onnx)])
 @pytest.mark.parametrize('horizon', [1, 3])
 def test_a_window_of_one_frame(name, horizon):
-    if not has(name) and name != 'eager':
-        pytest.skip(f'needs {name}')
     backend = make_backend(MODEL, name, 'float32', 1, cached=False)
     keypoints = backend.encode(noise(1, SIDE, SIDE, 3))[0][:, None]  # (1, 1, K, 3)
     with torch.inference_mode():

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tkn_ros.commands.options import add_data, add_device, positive
+from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
 
 DESCRIPTION = (
     'PSNR and SSIM of the predicted frames, for each future step and overall, beside repeating '
@@ -40,11 +40,10 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.learning.evaluation_report import write_report
     from tkn_ros.learning.kth_tables import format_kth
     from tkn_ros.streaming.devices import choose_device
-    from tkn_ros.video.cache import default_folder
     from tkn_ros.video.writers import whole_file
     model = load_checkpoint(options.weights, choose_device(options.device))
     config, horizon = model.config, options.horizon
-    cache = Path(options.cache) if options.cache else default_folder()
+    cache = cache_folder(options)
     split = '' if options.split == 'all' else options.split
     clips = load_clips(options.data, config.height, config.width, cache, split, options.part,
                        options.topic)

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+from pathlib import Path
 
 
 def positive(text: str) -> int:
@@ -34,8 +35,19 @@ def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument('--part', type=share, default=(0.0, 1.0), metavar='FIRST:LAST',
                         help='this share of each recording, as 0:0.6 (default: all)')
     parser.add_argument('--topic', help='of rosbags with several image topics, which one')
+    add_cache(parser)
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """--cache."""
     parser.add_argument('--cache', metavar='DIR',
                         help='where resized clips are kept (default: ~/.cache/tkn_ros)')
+
+
+def cache_folder(options: argparse.Namespace) -> Path:
+    """What --cache says."""
+    from tkn_ros.video.cache import default_folder
+    return Path(options.cache) if options.cache else default_folder()
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tkn_ros.commands.options import positive
+from tkn_ros.commands.options import add_cache, cache_folder, positive
 
 LEAST_SIDE = 16  # [pixel]: the kernels of 2x2 pixels take six rows off before the maps are that low
 
@@ -41,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ablations.add_argument('--size', type=positive, default=64, metavar='PIXELS',
                            help='side of the square frames, a multiple of 4 (default: %(default)s)')
     ablations.add_argument('--seed', type=int, default=0)
-    ablations.add_argument('--cache', metavar='DIR',
-                           help='where resized clips are kept (default: ~/.cache/tkn_ros)')
+    add_cache(ablations)
     ablations.set_defaults(kind=_ablations)
 
 
@@ -62,12 +61,11 @@ def _sizes(options: argparse.Namespace) -> None:
 def _ablations(options: argparse.Namespace) -> None:
     from tkn_ros.learning.ablations import format_ablations, run_ablations
     from tkn_ros.learning.data import load_clips
-    from tkn_ros.video.cache import default_folder
     from tkn_ros.video.find import find_recordings
     from tkn_ros.video.recording import TEST, TRAIN
     if options.size % 4 or options.size < LEAST_SIDE:
         raise ValueError(f'--size is {options.size}, expected a multiple of 4 from {LEAST_SIDE} on')
-    cache = Path(options.cache) if options.cache else default_folder()
+    cache = cache_folder(options)
 
     def read(paths, **which):
         return [clip.frames for clip in load_clips(paths, options.size, options.size, cache,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tkn_ros.commands.options import add_data, add_device, positive
+from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
 
 if TYPE_CHECKING:
     from tkn_ros.learning.processes import Processes
@@ -76,7 +76,6 @@ def run(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
     from tkn_ros.learning.run_folder import RunFolder
     from tkn_ros.learning.train_run import Means, Order, difference, train
-    from tkn_ros.video.cache import default_folder
     folder = RunFolder(options.out)
     if folder.exists and not options.resume:
         raise ValueError(f'{options.out} holds a training run already; go on with --resume or give '
@@ -93,7 +92,7 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
         raise ValueError(f'{options.out} holds no training run; give --data to begin one'
                          if options.resume else 'what to learn from? give --data PATH')
     processes.wait()  # all have looked before the first one writes
-    cache = Path(options.cache) if options.cache else default_folder()
+    cache = cache_folder(options)
     means = Means(cache, device, options.minutes, options.save_every, options.picture_every,
                   not options.no_tensorboard)
     model = train(order, options.out, means, processes, options.resume)

@@ -5,7 +5,6 @@ are not here.
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tkn_ros.model.predictor import PredictorConfig, TransformerPredictor
 from tkn_ros.model.predictor_sequential import INFERRED, STATED
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.model.tkn_sequential import LiteralSequential
+from tkn_ros.video.writers import whole_file
 
 WINDOW, SIDE = 10, 64
 KERNELS = {  # Table V: one for each layer; the mixed row keeps 3x3 where the map changes its size
@@ -136,13 +136,8 @@ def sizes_as_json(rows: list[SizeRow]) -> dict:
 
 def write_json(path: str | Path, value: dict) -> None:
     """Write `value` to `path`, whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        temporary.write_text(json.dumps(value, indent=1) + '\n')
-        os.replace(temporary, path)
+        with whole_file(path) as part:
+            part.write_text(json.dumps(value, indent=1) + '\n')
     except OSError as error:
         raise OSError(f'{path} cannot be written: {error.strerror or error}') from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import BackendError, StagedBackend
 from tkn_ros.streaming.cache import KeptRunners
-from tkn_ros.streaming.stages import to_half
+from tkn_ros.streaming.stages import source_of, to_half
 
 PRECISIONS = ('float16', 'bfloat16', 'float32')
 
@@ -96,8 +96,7 @@ class CUDABackend(StagedBackend):
             source = batch
             if 'background' in self.stages:
                 pictures.copy_(torch.cat([pictures[:, 1:], batch[:, None]], 1))
-                mean = pictures.float().mean(1).round().to(torch.uint8)  # (B, H, W, 3)
-                source = torch.cat([batch, mean], -1)
+                source = source_of(pictures)
                 features.append(self.stages['background'](pictures))
             known = ring
             while known.shape[1] < window + horizon:

@@ -62,8 +62,9 @@ class OpenVINOBackend(StagedBackend):
             raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
                                'on this CPU')
         self._int8 = precision.startswith('int8')
-        self._half = {'encode': False, 'predict': precision == 'bfloat16' or self._int8,
-                      'draw': precision.endswith('bfloat16'), 'background': False}
+        half = {'predict': precision == 'bfloat16' or self._int8,
+                'draw': precision.endswith('bfloat16')}
+        self._half = {stage for stage in half if half[stage] and 'bfloat16' in can}
         super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()
@@ -73,8 +74,7 @@ class OpenVINOBackend(StagedBackend):
         return self.runners(stage, inputs)(*inputs)
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
-        half = self._half[stage] and 'bfloat16' in openvino_precisions()
-        settings = {'INFERENCE_PRECISION_HINT': 'bf16' if half else 'f32',
+        settings = {'INFERENCE_PRECISION_HINT': 'bf16' if stage in self._half else 'f32',
                     'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}
         if stage == 'predict' and self._int8:
             settings['DYNAMIC_QUANTIZATION_GROUP_SIZE'] = INT8_RUN

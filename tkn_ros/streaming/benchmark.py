@@ -147,15 +147,13 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
             continue
         grown = process.memory_info().rss - before
         contender.resident_mb = grown / 2 ** 20 if grown > 0 else None  # earlier ones' was freed
-        if device != 'cpu':
-            contender.cuda_peak_mb = (torch.cuda.max_memory_allocated(device) - on_gpu) / 2 ** 20
+        contender.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)
         contenders.append(contender)
         if hasattr(backend, 'step'):
-            contenders.append(_stepping(backend, clip, setting))
-            contenders[-1].resident_mb = contender.resident_mb
-            if device != 'cpu':  # with the three graphs of its stages
-                contenders[-1].cuda_peak_mb = (torch.cuda.max_memory_allocated(device)
-                                               - on_gpu) / 2 ** 20
+            whole = _stepping(backend, clip, setting)
+            whole.resident_mb = contender.resident_mb
+            whole.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)  # with the graphs of its stages
+            contenders.append(whole)
     _take_turns(contenders, seconds, least)
     work = count_work(model, setting.height, setting.width, setting.window, setting.horizon,
                       setting.batch)
@@ -177,6 +175,12 @@ def _gpu_memory(device: str) -> int:
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     return torch.cuda.memory_allocated(device)
+
+
+def _gpu_peak_mb(device: str, before: int) -> float | None:
+    if device == 'cpu':
+        return None
+    return (torch.cuda.max_memory_allocated(device) - before) / 2 ** 20
 
 
 class _Contender:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backend import BackendError
 from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
-from tkn_ros.streaming.stages import all_stages, to_bytes
+from tkn_ros.streaming.stages import all_stages, source_of, to_bytes
 
 FORMATS = {'onnx': 'onnx', 'openvino': 'xml', 'torch': 'pt2'}  # their files' endings
 KEYPOINTS_OFF = 1e-3  # largest difference that the check lets pass, in the grid's units
@@ -49,8 +49,7 @@ class Whole(nn.Module):
         predicted = known[:, n:n + self.horizon]
         source = frames[:, -1]
         if 'background' in self.stages:
-            mean = frames.float().mean(1).round().to(torch.uint8)  # (B, H, W, 3)
-            source = torch.cat([source, mean], -1)
+            source = source_of(frames)
             newest.append(self.stages['background'](frames))
         return self.stages['draw'](predicted, known[:, n - 1], source, *newest), predicted
 
@@ -120,7 +119,7 @@ def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[
     moved = keypoints[:, None] + 0.2 * torch.randn(cameras, longest, *keypoints.shape[1:])
     source = newest
     if 'background' in modules:
-        source = torch.cat([newest, frames.float().mean(1).round().to(torch.uint8)], -1)
+        source = source_of(frames)
         features.append(modules['background'](frames))
     return {'encode': (newest,), 'predict': (moved[:, :window].contiguous(),),
             'background': (frames,),

@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.stages import all_stages
+from tkn_ros.streaming.stages import all_stages, source_of
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
     if 'background' in stages:
         pictures = frames[:, None].repeat(1, window, 1, 1, 1)  # (B, n, H, W, 3)
         features.append(stages['background'](pictures))
-        source = torch.cat([frames, frames], -1)
+        source = source_of(pictures)
         background = _macs(stages['background'], pictures)
     passes = -(-horizon // window)
     return Work(_macs(stages['encode'], frames), passes * _macs(stages['predict'], observed),

@@ -77,6 +77,12 @@ class Background(nn.Module):
         return self.net(statistics(window).to(kind)).to(exact)
 
 
+def source_of(frames: Tensor) -> Tensor:
+    """(B, n, H, W, 3) uint8, a window -> (B, H, W, 6): newest frame and mean, for `Draw`."""
+    mean = frames.float().mean(1).round().to(torch.uint8)
+    return torch.cat([frames[:, -1], mean], -1)
+
+
 class Draw(nn.Module):
     """Keypoints (B, m, K, 3), those of the newest frame (B, K, 3), that frame, its h_1 .. h_n.
 
