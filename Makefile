@@ -64,6 +64,7 @@ $(VENV)/.built: $(VENV)/.ros $(SOURCES)
 	@export AMENT_PREFIX_PATH=$(CURDIR)/$(VENV) PATH=$(CURDIR)/$(VENV)/bin:$$PATH; \
 	{ cmake -S . -B build/venv -DCMAKE_PREFIX_PATH=$(CURDIR)/$(VENV) -DBUILD_TESTING=OFF \
 		-DCMAKE_INSTALL_PREFIX=$(CURDIR)/$(VENV) -DPython3_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python && \
-	cmake --build build/venv --parallel && cmake --install build/venv; } > build/venv.log 2>&1 \
+	cmake --build build/venv --parallel && rm -rf $(VENV)/lib/python*/site-packages/tkn_ros && \
+	cmake --install build/venv; } > build/venv.log 2>&1 \
 		|| { tail -n 30 build/venv.log; echo 'make: the build failed; the whole log is build/venv.log'; exit 1; }
 	@touch $@

@@ -21,7 +21,7 @@ def _ros_log_dir(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _own_signal_stack():
     """What OpenVINO sets aside for signals in one test is not left to those of the next."""
-    from tkn_ros.streaming.signal_stack import signal_stack_kept
+    from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
     with signal_stack_kept():
         yield
 
@@ -31,7 +31,7 @@ def tiny_weights(tmp_path_factory):
     """A checkpoint that any machine runs at any rate: its prediction is that nothing moves."""
     from small_models import repeat_last_model
 
-    from tkn_ros.learning.checkpoints import save_checkpoint
+    from tkn_ros.model.checkpoints import save_checkpoint
     path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
     save_checkpoint(path, repeat_last_model())
     return path

@@ -22,8 +22,8 @@ def ros_or_skip() -> None:
     try:
         import rclpy  # noqa: F401
 
+        from tkn_ros.install import install_prefix
         from tkn_ros.msg import PredictedKeypoints  # noqa: F401
-        from tkn_ros.nodes.install import install_prefix
         install_prefix()
     except (ImportError, FileNotFoundError) as error:
         pytest.skip(f'needs ROS 2 and the installed package: make setup ({error})',
@@ -32,7 +32,7 @@ def ros_or_skip() -> None:
 
 def launcher(name: str) -> str:
     """What `ros2 run tkn_ros NAME` starts."""
-    from tkn_ros.nodes.install import install_prefix
+    from tkn_ros.install import install_prefix
     return str(install_prefix() / 'lib' / 'tkn_ros' / name)
 
 

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from tkn_ros.cli import main
-from tkn_ros.learning import ablations
-from tkn_ros.learning.ablations import DETECTORS, PREDICTORS, ROWS, run_ablations
-from tkn_ros.learning.evaluation import (
+from tkn_ros.evaluation.runs import (
     EvaluationError,
     cut_runs,
     evaluate_prediction,
     evaluate_reconstruction,
     evaluate_repeating,
 )
-from tkn_ros.learning.metrics import psnr, ssim
 from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.paper import ablations
+from tkn_ros.paper.ablations import DETECTORS, PREDICTORS, ROWS, run_ablations
+from tkn_ros.video.metrics import psnr, ssim
 from tkn_ros.video.writers import write_video
 
 

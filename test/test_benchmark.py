@@ -10,18 +10,19 @@ import torch
 from small_models import SIDE, WINDOW, small_config, small_model
 
 import tkn_ros.commands.benchmark as command
-import tkn_ros.streaming.choose as choose
+import tkn_ros.streaming.select as choose
+from tkn_ros.benchmark import scaling, timing
+from tkn_ros.benchmark.overhead import time_surroundings
+from tkn_ros.benchmark.quality import add_quality
+from tkn_ros.benchmark.roofline import Rates, Work, count_work, floor_ms, measure_rates
+from tkn_ros.benchmark.scaling import at, exponent, format_growth, measure_growth, plot_growth
+from tkn_ros.benchmark.timing import Naive, Setting, at_size, format_rows, measure
 from tkn_ros.cli import main
-from tkn_ros.learning.checkpoints import save_checkpoint
 from tkn_ros.model.build import build
+from tkn_ros.model.checkpoints import save_checkpoint
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming import benchmark, growth
-from tkn_ros.streaming.backend_cuda import CUDABackend, fastest_kernels
-from tkn_ros.streaming.benchmark import Naive, Setting, add_quality, at_size, format_rows, measure
-from tkn_ros.streaming.floor import Rates, Work, count_work, floor_ms, measure_rates
-from tkn_ros.streaming.growth import at, exponent, format_growth, measure_growth, plot_growth
+from tkn_ros.streaming.backends.cuda import CUDABackend, fastest_kernels
 from tkn_ros.streaming.quality import synthetic_clips
-from tkn_ros.streaming.surroundings import time_surroundings
 
 RATES = Rates({'float32': 1e11, 'bfloat16': 2e11}, 1e10)
 SMALL = Setting(SIDE, SIDE, WINDOW, 5)
@@ -70,7 +71,7 @@ def test_what_cannot_be_had_is_told_and_left_out():
 
 def test_a_whole_step_as_one_graph_has_a_row_of_its_own(monkeypatch):
     gpu = CUDABackend(small_model(), 'float32', 'cpu')  # the same code, not recorded
-    monkeypatch.setattr(benchmark, 'make_backend', lambda *a, **b: gpu)
+    monkeypatch.setattr(timing, 'make_backend', lambda *a, **b: gpu)
     naive, staged, whole = rows = measure(small_model(), SMALL, [('cuda', 'float32')], RATES, 0.1)
     assert [r.backend for r in rows] == ['naive', 'cuda', 'cuda step']
     assert set(staged.stages) == {'encode', 'predict', 'draw'} and not whole.stages
@@ -128,8 +129,8 @@ def test_around_the_network():
 
 
 def test_growth(tmp_path, monkeypatch):
-    monkeypatch.setattr(growth, 'AXES', {'horizon': (2, 8), 'side': (16, 32), 'cameras': (1, 2)})
-    monkeypatch.setattr(growth, 'Setting', lambda: Setting(SIDE, SIDE, WINDOW, 2))
+    monkeypatch.setattr(scaling, 'AXES', {'horizon': (2, 8), 'side': (16, 32), 'cameras': (1, 2)})
+    monkeypatch.setattr(scaling, 'Setting', lambda: Setting(SIDE, SIDE, WINDOW, 2))
     grown = measure_growth(small_model(), ('eager', 'float32'), RATES, 0.05,
                            axes=('horizon', 'side', 'cameras'), say=lambda text: None)
     assert [row.horizon for row in grown['horizon']] == [2, 2, 8, 8]

@@ -11,13 +11,13 @@ import pytest
 from small_models import moving_square
 from train_help import write_avi, write_clips
 
-from tkn_ros.learning.data import load_clips, long_enough
-from tkn_ros.video import cache
+from tkn_ros.datasets import prepared
+from tkn_ros.datasets.clips import load_clips, long_enough
+from tkn_ros.datasets.find import find_recordings
+from tkn_ros.datasets.prepared import default_folder, prepare
+from tkn_ros.datasets.recording import Recording
 from tkn_ros.video.bag_writer import BagWriter
-from tkn_ros.video.cache import default_folder, prepare
-from tkn_ros.video.find import find_recordings
 from tkn_ros.video.frame import Frame, VideoError
-from tkn_ros.video.recording import Recording
 from tkn_ros.video.source import Source
 from tkn_ros.video.writers import write_image, write_video
 
@@ -51,9 +51,9 @@ def test_frames_are_resized_decoded_once_and_mapped(tmp_path):
     first, second = (prepare(recording(clip), 32, 48, tmp_path) for _ in range(2))
     assert Counted.reads == before + 1
     expected = np.stack([cv2.resize(f, (48, 32), interpolation=cv2.INTER_AREA) for f in clip])
-    for prepared in (first, second):
-        assert np.array_equal(prepared.frames, expected)
-        assert isinstance(prepared.frames, np.memmap) and not prepared.frames.flags.writeable
+    for kept in (first, second):
+        assert np.array_equal(kept.frames, expected)
+        assert isinstance(kept.frames, np.memmap) and not kept.frames.flags.writeable
         assert prepared.fps == 25 and prepared.cuts == []
     prepare(recording(clip), 16, 16, tmp_path)
     assert Counted.reads == before + 2  # another size is another clip
@@ -165,7 +165,7 @@ def test_the_usual_folder(monkeypatch, tmp_path):
 def image_message(image, stamp_ns):
     from rosbags.typesys import Stores, get_typestore
 
-    from tkn_ros.streaming.rolling import _message
+    from tkn_ros.streaming.predict_video import _message
     return _message(get_typestore(Stores.ROS2_JAZZY), image, stamp_ns)
 
 
@@ -241,7 +241,7 @@ def test_a_part_of_each_recording(tmp_path):
 
 
 def test_a_cache_that_cannot_be_read_back_is_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, '_checksum', lambda path: 'another')  # a disk that lies
+    monkeypatch.setattr(prepared, '_checksum', lambda path: 'another')  # a disk that lies
     with pytest.raises(OSError, match='cannot be read back'):
         prepare(recording(moving_square(3)), 32, 32, tmp_path)
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from tkn_ros.learning import checkpoints
-from tkn_ros.learning.checkpoints import (
+from tkn_ros.model import checkpoints
+from tkn_ros.model.build import build
+from tkn_ros.model.checkpoints import (
     FORMAT,
     CheckpointError,
     config_difference,
@@ -17,7 +18,6 @@ from tkn_ros.learning.checkpoints import (
     load_checkpoint,
     save_checkpoint,
 )
-from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig

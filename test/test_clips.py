@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tkn_ros.learning.clips import Augmentation, ClipSampler, draw_window, resize_clip, to_tensor
+from tkn_ros.datasets.clips import resize_clip
+from tkn_ros.model.images import to_tensor
+from tkn_ros.training.sampler import Augmentation, ClipSampler, draw_window
 
 
 def numbered(count, side=4):

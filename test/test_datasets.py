@@ -12,14 +12,15 @@ import pytest
 from small_models import moving_square
 from train_help import write_avi, write_clips
 
-from tkn_ros.learning.data import load_clips
-from tkn_ros.learning.default_weights import synthetic_clips
-from tkn_ros.video import synthetic
-from tkn_ros.video.find import absolute, find_recordings, knows_split
+import tkn_ros.synthetic
+from tkn_ros.datasets import moving_mnist
+from tkn_ros.datasets.clips import load_clips
+from tkn_ros.datasets.find import absolute, find_recordings, knows_split
+from tkn_ros.datasets.human36m import human36m_recordings
+from tkn_ros.datasets.kth import kth_recordings
+from tkn_ros.datasets.moving_mnist import DIGIT, MovingMnist, read_digits
+from tkn_ros.training.default_weights import synthetic_clips
 from tkn_ros.video.frame import VideoError
-from tkn_ros.video.human36m import human36m_recordings
-from tkn_ros.video.kth import kth_recordings
-from tkn_ros.video.moving_mnist import DIGIT, MovingMnist, read_digits
 from tkn_ros.video.writers import write_image, write_video
 
 DATA = Path(__file__).parents[2] / 'shared/data'
@@ -192,25 +193,46 @@ def test_rendered_clips_are_kept_only_as_long_as_the_code_that_draws_them(digits
     before = identities()
     assert identities() == before
     source = tmp_path / 'source'
-    shutil.copytree(Path(synthetic.__file__).parent, source)
-    monkeypatch.setattr(synthetic, '__file__', str(source / 'synthetic.py'))
+    shutil.copytree(Path(tkn_ros.synthetic.__file__).parent, source)
+    digits_source = Path(shutil.copy(moving_mnist.__file__, tmp_path))
+    monkeypatch.setattr(tkn_ros.synthetic, '__file__', str(source / '__init__.py'))
+    monkeypatch.setattr(moving_mnist, '__file__', str(digits_source))
     assert identities() == before
-    for name in (*synthetic.DRAWN_BY, 'moving_mnist'):
-        with open(source / f'{name}.py', 'a') as file:
+    for path in (*sorted(source.glob('*.py')), digits_source):
+        with open(path, 'a') as file:
             file.write('\n')
         changed = identities()
         differ = [one != other for one, other in zip(before, changed)]
-        assert differ == [name != 'moving_mnist', name == 'moving_mnist'], name
+        assert differ == [path != digits_source, path == digits_source], path
         before = changed
 
 
-def test_all_modules_that_draw_are_known():
-    """The renderer's own, as an interpreter that imports nothing else finds them."""
-    found = subprocess.run(
-        [sys.executable, '-c', 'import sys, tkn_ros.video.synthetic; print(*sys.modules)'],
-        capture_output=True, text=True, check=True).stdout.split()
-    known = {f'tkn_ros.video.{name}' for name in (*synthetic.DRAWN_BY, 'frame', 'source')}
-    assert {m for m in found if m.startswith('tkn_ros.video.')} == known
+def imported_by(code: str) -> set[str]:
+    """The modules of ours that an interpreter has loaded after `code`."""
+    found = subprocess.run([sys.executable, '-c', f'import sys\n{code}\nprint(*sys.modules)'],
+                           capture_output=True, text=True, check=True).stdout.split()
+    return {m for m in found if m.startswith('tkn_ros.')}
+
+
+def test_all_modules_that_draw_are_in_one_package():
+    """As an interpreter that imports nothing else finds them."""
+    outside = {m for m in imported_by('import tkn_ros.synthetic.render')
+               if not m.startswith('tkn_ros.synthetic')}
+    assert outside == {'tkn_ros.video', 'tkn_ros.video.frame', 'tkn_ros.video.source'}
+
+
+def test_only_synthetic_clips_need_the_renderer(tmp_path):
+    write_clips(tmp_path)
+    drawn = 'tkn_ros.synthetic.render'
+    clip = tmp_path / 'clip0.npy'
+    assert drawn not in imported_by(
+        f'from tkn_ros.datasets.find import find_recordings; find_recordings("{clip}")[0].open()')
+    opened = 'from tkn_ros.video.open import open_video; open_video({})'
+    images = tmp_path / 'images'
+    images.mkdir()
+    write_image(images / '0.png', np.zeros((32, 32, 3), np.uint8))
+    assert drawn not in imported_by(opened.format(f'"{images}"'))
+    assert drawn in imported_by(opened.format('""'))
 
 
 def test_the_clips_of_the_default_weights_are_kept_by_number_and_seed(tmp_path):

@@ -14,9 +14,9 @@ from ros_rig import PATIENCE, SECOND, launcher, ros_or_skip
 from rosbags.highlevel import AnyReader
 from small_models import moving_square
 
-from tkn_ros.learning.checkpoints import DEFAULT_WEIGHTS
-from tkn_ros.nodes.demo import main, table
-from tkn_ros.video.synthetic import render_clip
+from tkn_ros.demo import main, table
+from tkn_ros.model.checkpoints import DEFAULT_WEIGHTS
+from tkn_ros.synthetic.render import render_clip
 from tkn_ros.video.writers import write_video
 
 ros_or_skip()

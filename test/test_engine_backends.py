@@ -15,14 +15,14 @@ from tkn_ros.model.build import build
 from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming.backend import BackendError, EagerBackend, backdrop
-from tkn_ros.streaming.backend_cuda import CUDABackend
-from tkn_ros.streaming.backend_onnxruntime import ONNXRuntimeBackend
-from tkn_ros.streaming.backend_openvino import OpenVINOBackend, openvino_precisions
-from tkn_ros.streaming.backend_torch import TorchBackend
+from tkn_ros.streaming.backends.base import BackendError, EagerBackend, backdrop
+from tkn_ros.streaming.backends.cuda import CUDABackend
+from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
+from tkn_ros.streaming.backends.openvino import OpenVINOBackend, openvino_precisions
+from tkn_ros.streaming.backends.torch_cpu import TorchBackend
 from tkn_ros.streaming.cache import KEPT_SHAPES, KeptRunners
 from tkn_ros.streaming.cameras import Cameras
-from tkn_ros.streaming.choose import make_backend
+from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import SlidingWindow
 
 MS = 1_000_000
@@ -188,7 +188,7 @@ def test_a_kept_onnx_graph_is_used_and_a_damaged_one_made_anew(damage, tmp_path)
 @needs_onnx
 def test_what_onnx_runtime_cannot_do_is_a_backend_error(tmp_path, monkeypatch):
     """Its own errors are not RuntimeErrors: `auto` and the command line would not catch them."""
-    import tkn_ros.streaming.backend_onnxruntime as module
+    import tkn_ros.streaming.backends.onnxruntime as module
     backend = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path)
     backend.encode(noise(1, SIDE, SIDE, 3))
     kept, = tmp_path.glob('encode-1x*.onnx')
@@ -203,8 +203,8 @@ def test_what_onnx_runtime_cannot_do_is_a_backend_error(tmp_path, monkeypatch):
 
 SIGNAL_STACK = """
 import ctypes, faulthandler
-from tkn_ros.streaming.backend_openvino import openvino_core
-from tkn_ros.streaming.signal_stack import _Stack
+from tkn_ros.streaming.backends.openvino import openvino_core
+from tkn_ros.streaming.backends.signal_stack import _Stack
 def now():
     stack = _Stack()
     ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack))
@@ -417,8 +417,8 @@ def test_what_cannot_be_had_is_named_with_the_way_out(name, precision, message):
 
 
 def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
-    import tkn_ros.streaming.backend_onnxruntime as onnx_module
-    import tkn_ros.streaming.backend_openvino as openvino_module
+    import tkn_ros.streaming.backends.onnxruntime as onnx_module
+    import tkn_ros.streaming.backends.openvino as openvino_module
     monkeypatch.setattr(onnx_module, 'onnxruntime', None)
     monkeypatch.setattr(openvino_module, 'openvino', None)
     with pytest.raises(BackendError, match='pip install openvino'):

@@ -9,8 +9,8 @@ import pytest
 import torch
 from small_models import SIDE, WINDOW, small_model
 
-import tkn_ros.streaming.choose as choose
-from tkn_ros.streaming.backend import BackendError, EagerBackend
+import tkn_ros.streaming.select as choose
+from tkn_ros.streaming.backends.base import BackendError, EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
 from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, psnr, synthetic_clips
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from small_models import SIDE, WINDOW, moving_square, small_model
 
-from tkn_ros.streaming.backend import EagerBackend
-from tkn_ros.streaming.backend_cuda import CUDABackend
-from tkn_ros.streaming.choose import make_backend
+from tkn_ros.streaming.backends.base import EagerBackend
+from tkn_ros.streaming.backends.cuda import CUDABackend
+from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import SlidingWindow
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs an NVIDIA GPU')

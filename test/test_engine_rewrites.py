@@ -9,7 +9,7 @@ from torch import nn
 from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
-from tkn_ros.streaming.rewrite import BlockConvolution, ChannelNorm, ShuffledConvolution
+from tkn_ros.streaming.rewrites import BlockConvolution, ChannelNorm, ShuffledConvolution
 from tkn_ros.streaming.stages import Encode, Predict, draw_stage, to_bytes
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}

@@ -10,9 +10,8 @@ from small_models import WINDOW, moving_square, repeat_last_model, small_model
 from train_help import write_clips
 
 from tkn_ros.cli import main
-from tkn_ros.learning.checkpoints import save_checkpoint
-from tkn_ros.learning.clips import to_tensor
-from tkn_ros.learning.comparison import (
+from tkn_ros.datasets.clips import Clip
+from tkn_ros.evaluation.comparison import (
     METHODS,
     compare,
     constant_velocity,
@@ -20,10 +19,11 @@ from tkn_ros.learning.comparison import (
     predict_all,
     run_starts,
 )
-from tkn_ros.learning.data import Clip
-from tkn_ros.learning.evaluation import EvaluationError
-from tkn_ros.learning.kth_tables import format_kth
-from tkn_ros.learning.metrics import psnr, ssim
+from tkn_ros.evaluation.runs import EvaluationError
+from tkn_ros.model.checkpoints import save_checkpoint
+from tkn_ros.model.images import to_tensor
+from tkn_ros.paper.kth_tables import format_kth
+from tkn_ros.video.metrics import psnr, ssim
 
 CLIPS = [Clip(f'clip{i}', moving_square(20, seed=i), 25.0) for i in range(2)]
 

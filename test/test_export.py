@@ -9,8 +9,8 @@ from small_models import SIDE, WINDOW, moving_square, small_model
 
 import tkn_ros.streaming.export as exporting
 from tkn_ros.cli import main
-from tkn_ros.learning.checkpoints import save_checkpoint
-from tkn_ros.streaming.backend_openvino import openvino_core
+from tkn_ros.model.checkpoints import save_checkpoint
+from tkn_ros.streaming.backends.openvino import openvino_core
 from tkn_ros.streaming.export import ExportError, export
 from tkn_ros.streaming.window import SlidingWindow
 

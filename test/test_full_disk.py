@@ -9,16 +9,16 @@ import pytest
 from small_models import small_model
 from train_help import SETTINGS, steps, write_clips
 
-from tkn_ros.learning import run_folder
-from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
-from tkn_ros.learning.run_folder import RunFolder, SavingError
-from tkn_ros.learning.stage import Plan
-from tkn_ros.learning.train_run import Means, Order, train
-from tkn_ros.learning.training import detector_stage
-from tkn_ros.video.cache import prepare
-from tkn_ros.video.find import find_recordings
+from tkn_ros.datasets.find import find_recordings
+from tkn_ros.datasets.prepared import prepare
+from tkn_ros.datasets.recording import Recording
+from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
+from tkn_ros.training import run_folder
+from tkn_ros.training.run_folder import RunFolder, SavingError
+from tkn_ros.training.stage import Plan
+from tkn_ros.training.stages import detector_stage
+from tkn_ros.training.trainer import Means, Order, train
 from tkn_ros.video.frame import VideoError
-from tkn_ros.video.recording import Recording
 from tkn_ros.video.source import Source
 
 CLIPS = [np.random.default_rng(i).integers(0, 256, (12, 32, 32, 3), np.uint8) for i in range(2)]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter1d
 
-from tkn_ros.learning.metrics import psnr, ssim
+from tkn_ros.video.metrics import psnr, ssim
 
 
 @pytest.fixture

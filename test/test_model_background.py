@@ -5,7 +5,6 @@ import pytest
 import torch
 from small_models import SIDE, WINDOW, small_config, small_model
 
-from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.model.background import (
     BackgroundConfig,
     BackgroundNet,
@@ -13,7 +12,8 @@ from tkn_ros.model.background import (
     statistics,
 )
 from tkn_ros.model.build import build
-from tkn_ros.model.frame_by_frame import FrameByFrame
+from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
+from tkn_ros.model.variants.frame_by_frame import FrameByFrame
 
 
 @pytest.mark.parametrize('n', [1, 2, 3, 4, 10])

@@ -153,7 +153,7 @@ def test_the_whole_transformer_writes_one_frame_after_another():
 
 
 def test_a_decoder_layer_equals_torchs_with_the_same_weights():
-    from tkn_ros.model.predictor_whole import TransformerDecoderLayer
+    from tkn_ros.model.variants.whole_transformer import TransformerDecoderLayer
     torch.manual_seed(0)
     config = small('transformer')
     layer = TransformerDecoderLayer(config)

@@ -8,14 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tkn_ros.learning.checkpoints import load_checkpoint
 from tkn_ros.model.build import build
+from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.model.detector import DetectorConfig
-from tkn_ros.model.frame_by_frame import FrameByFrame
 from tkn_ros.model.predictor import KINDS, PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
-from tkn_ros.model.tkn_sequential import LiteralSequential, TKNSequential
-from tkn_ros.video.synthetic import render_clip
+from tkn_ros.model.variants.frame_by_frame import FrameByFrame
+from tkn_ros.model.variants.tkn_sequential import LiteralSequential, TKNSequential
+from tkn_ros.synthetic.render import render_clip
 
 SMALL = PredictorConfig(d_model=24, layers=2, heads=3, d_head=8, d_inner=40, d_token=12, window=4)
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.model.build import build
+from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.model.detector import DetectorConfig, reconstruction_loss
 from tkn_ros.model.predictor import KINDS, PredictorConfig, prediction_loss
 from tkn_ros.model.tkn import TKN, TKNConfig

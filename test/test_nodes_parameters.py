@@ -1,11 +1,14 @@
 """Bad parameters end the predictor with one line that names them."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from ros_rig import ros_or_skip, run_to_end
 from small_models import small_config
 
-from tkn_ros.learning.checkpoints import save_checkpoint
+from tkn_ros.model.checkpoints import save_checkpoint
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
 
@@ -56,3 +59,11 @@ def test_weights_that_need_another_window(tmp_path):
     save_checkpoint(tmp_path / 'mlp.safetensors', model.eval())
     line = ends_with_one_line(weights=tmp_path / 'mlp.safetensors', window=7)
     assert 'window' in line and '4' in line and '7' in line
+
+
+def test_a_running_node_imports_nothing_of_training_and_evaluation(tmp_path):
+    code = 'import sys, tkn_ros.nodes.predictor_node; print(*sys.modules)'
+    found = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True,
+                           cwd=tmp_path).stdout.split()  # not the source folder, without messages
+    higher = ('training', 'evaluation', 'benchmark', 'paper', 'commands', 'datasets', 'synthetic')
+    assert not [m for m in found if m.startswith(tuple(f'tkn_ros.{name}' for name in higher))]

@@ -5,8 +5,8 @@ import pytest
 from small_models import WINDOW, moving_square, repeat_last_model, small_model
 
 from tkn_ros.cli import main
-from tkn_ros.learning.checkpoints import save_checkpoint
-from tkn_ros.streaming.rolling import predict_frames
+from tkn_ros.model.checkpoints import save_checkpoint
+from tkn_ros.streaming.predict_video import predict_frames
 from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.video.files import ImageFolder
 from tkn_ros.video.frame import Frame, VideoError

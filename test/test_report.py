@@ -7,10 +7,10 @@ from bags import IMAGE, KEYPOINTS, STORE, TEXTS, PredictionBag
 from PIL import Image
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from tkn_ros.learning.metrics import psnr, ssim
-from tkn_ros.learning.report import report
+from tkn_ros.evaluation.bag_report import report
 from tkn_ros.video.bag_writer import message_definition
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.metrics import psnr, ssim
 
 MS = 1_000_000
 PERIOD = 50 * MS

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from train_help import SETTINGS
 
-from tkn_ros.learning.clips import ClipSampler
-from tkn_ros.learning.settings import (
+from tkn_ros.training.sampler import ClipSampler
+from tkn_ros.training.settings import (
     SettingsError,
     StageSettings,
     load_settings,

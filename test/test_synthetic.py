@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
+from tkn_ros.synthetic.render import SyntheticSource, render_clip
 from tkn_ros.video.frame import Frame
-from tkn_ros.video.synthetic import SyntheticSource, render_clip
 
 SEEDS = range(40)
 

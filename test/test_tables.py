@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from tkn_ros.cli import main
-from tkn_ros.learning.counting import size_of
-from tkn_ros.learning.tables import difference, format_sizes, size_rows
+from tkn_ros.paper.flops import size_of
+from tkn_ros.paper.sizes import difference, format_sizes, size_rows
 
 
 @pytest.fixture(scope='module')

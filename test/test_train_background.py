@@ -6,15 +6,15 @@ import torch
 from skimage.metrics import structural_similarity
 from small_models import SIDE, WINDOW, moving_square, small_config, small_model
 
-from tkn_ros.learning.background_stage import (
+from tkn_ros.model.build import build
+from tkn_ros.training.background_stage import (
     SSIM_SHARE,
     SSIM_WINDOW,
     OnBackground,
     background_stage,
     picture_loss,
 )
-from tkn_ros.learning.stage import Plan
-from tkn_ros.model.build import build
+from tkn_ros.training.stage import Plan
 
 CLIPS = [moving_square(24, seed=i) for i in range(3)]
 

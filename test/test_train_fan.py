@@ -5,12 +5,12 @@ import pytest
 import torch
 from small_models import small_config
 
-from tkn_ros.learning.clips import Augmentation, ClipSampler
-from tkn_ros.learning.fan import Fan
-from tkn_ros.learning.stage import Plan
-from tkn_ros.learning.training import detector_stage
 from tkn_ros.model.detector import DetectorConfig, reconstruction_loss
+from tkn_ros.model.multi_target import Fan
 from tkn_ros.model.parts import build_detector
+from tkn_ros.training.sampler import Augmentation, ClipSampler
+from tkn_ros.training.stage import Plan
+from tkn_ros.training.stages import detector_stage
 
 PLAIN = Augmentation(flip=False, reverse=False, max_rate=1, brightness=0.0, colours=False)
 

@@ -15,10 +15,10 @@ from small_models import small_config, small_model
 from train_help import SETTINGS, TOML, run, steps, write_clips
 
 from tkn_ros.cli import main
-from tkn_ros.learning.checkpoints import load_checkpoint, save_checkpoint
-from tkn_ros.learning.interrupt import Interrupt
-from tkn_ros.learning.run_folder import RunFolder
-from tkn_ros.learning.stage import (
+from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
+from tkn_ros.training.interrupt import Interrupt
+from tkn_ros.training.run_folder import RunFolder
+from tkn_ros.training.stage import (
     Plan,
     Stage,
     TrainingError,
@@ -26,7 +26,7 @@ from tkn_ros.learning.stage import (
     drawn,
     drawn_ahead,
 )
-from tkn_ros.learning.training import detector_stage
+from tkn_ros.training.stages import detector_stage
 
 CLIPS = [np.random.default_rng(i).integers(0, 256, (12, 32, 32, 3), np.uint8) for i in range(2)]
 
@@ -118,7 +118,7 @@ def test_ctrl_c_once_asks_and_twice_stops():
 SLOW = """
 import sys, time
 from tkn_ros.cli import main
-from tkn_ros.learning.run_folder import RunFolder
+from tkn_ros.training.run_folder import RunFolder
 
 def log(folder, stage, loss, before=RunFolder.log):
     before(folder, stage, loss)
@@ -295,7 +295,7 @@ def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
 
 def test_tensorboard_logs(tmp_path):
     reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    from tkn_ros.learning.train_run import Means, Order, train
+    from tkn_ros.training.trainer import Means, Order, train
     data = write_clips(tmp_path / 'clips')
     settings = steps(SETTINGS, 10)
     train(Order(settings, tuple(data)), tmp_path / 'run', Means(tmp_path / 'cache'))

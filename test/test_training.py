@@ -5,20 +5,20 @@ import pytest
 import torch
 from small_models import WINDOW, moving_square, repeat_last_model, small_config, small_model
 
-from tkn_ros.learning.checkpoints import load_checkpoint
-from tkn_ros.learning.clips import to_tensor
-from tkn_ros.learning.evaluation import NAMES, PSNR_CAP, evaluate_clip
-from tkn_ros.learning.training import (
+from tkn_ros.evaluation.runs import NAMES, PSNR_CAP, evaluate_clip
+from tkn_ros.model.checkpoints import load_checkpoint
+from tkn_ros.model.detector import reconstruction_loss
+from tkn_ros.model.images import to_tensor
+from tkn_ros.model.predictor import prediction_loss
+from tkn_ros.model.tkn import TKN
+from tkn_ros.synthetic.render import render_clip
+from tkn_ros.training.stages import (
     TrainingError,
     keypoints_of,
     train_detector,
     train_joint,
     train_predictor,
 )
-from tkn_ros.model.detector import reconstruction_loss
-from tkn_ros.model.predictor import prediction_loss
-from tkn_ros.model.tkn import TKN
-from tkn_ros.video.synthetic import render_clip
 
 CLIPS = [moving_square(24, seed=i) for i in range(3)]
 FRESH = 20_000_000  # seeds of synthetic clips that no training has seen

@@ -7,9 +7,9 @@ import av
 import numpy as np
 from small_models import moving_square, small_config
 
-from tkn_ros.learning.clips import Augmentation
-from tkn_ros.learning.settings import Settings, StageSettings
-from tkn_ros.learning.train_run import Means, Order, train
+from tkn_ros.training.sampler import Augmentation
+from tkn_ros.training.settings import Settings, StageSettings
+from tkn_ros.training.trainer import Means, Order, train
 
 SETTINGS = Settings(
     model=small_config(drifts=True), stages=('detector', 'predictor', 'background', 'joint'),

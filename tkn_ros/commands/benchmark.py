@@ -62,19 +62,19 @@ def run(options: argparse.Namespace) -> None:
 
     import torch
 
-    from tkn_ros.streaming.benchmark import (
+    from tkn_ros.benchmark.overhead import time_surroundings
+    from tkn_ros.benchmark.quality import add_quality
+    from tkn_ros.benchmark.roofline import measure_rates
+    from tkn_ros.benchmark.timing import (
         Setting,
-        add_quality,
         at_size,
         default_backends,
         describe_machine,
         format_rows,
         measure,
     )
-    from tkn_ros.streaming.choose import make_backend
-    from tkn_ros.streaming.devices import choose_device
-    from tkn_ros.streaming.floor import measure_rates
-    from tkn_ros.streaming.surroundings import time_surroundings
+    from tkn_ros.model.devices import choose_device
+    from tkn_ros.streaming.select import make_backend
     threads = options.threads or os.cpu_count()
     torch.set_num_threads(threads)
     device = choose_device(options.device)
@@ -136,8 +136,8 @@ def load_network(name: str):
     """'full', 'bundled' or a file -> the network, in evaluation mode on the CPU."""
     import torch
 
-    from tkn_ros.learning.checkpoints import load_checkpoint
     from tkn_ros.model.build import build
+    from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.tkn import TKNConfig
     if name == 'full':
         torch.manual_seed(0)
@@ -186,8 +186,8 @@ def _judge(options, model, horizon: int):
         return judge, clips, f'{told}, {len(clips)} runs of synthetic scenes'
     import numpy as np
 
-    from tkn_ros.learning.clips import resize_clip
-    from tkn_ros.learning.evaluation import cut_runs
+    from tkn_ros.datasets.clips import resize_clip
+    from tkn_ros.evaluation.runs import cut_runs
     from tkn_ros.video.open import open_source
     side = judge.config.height, judge.config.width
     videos = []
@@ -203,7 +203,7 @@ def _startup(threads: int, horizon: int) -> float:
     """A new process, from its start to the first prediction of the full-size network [s]."""
     code = ('import torch; torch.set_num_threads({0}); import numpy as np\n'
             'from tkn_ros.commands.benchmark import load_network\n'
-            'from tkn_ros.streaming.choose import make_backend, one_prediction\n'
+            'from tkn_ros.streaming.select import make_backend, one_prediction\n'
             'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
             'one_prediction(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n')
     started = time.perf_counter()
@@ -217,7 +217,7 @@ def _startup(threads: int, horizon: int) -> float:
 
 def _growth(options, model, chosen: dict, rates, threads: int) -> dict:
     """Measure, print, and leave in --growth."""
-    from tkn_ros.streaming.growth import format_growth, measure_growth, plot_growth
+    from tkn_ros.benchmark.scaling import format_growth, measure_growth, plot_growth
     best = list(chosen.values())[min(1, len(chosen) - 1)]
     print(f'\nGrowth of {best["backend"]} {best["precision"]}')
     grown = measure_growth(model, (best['backend'], best['precision']), rates,

@@ -34,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Evaluate and print."""
-    from tkn_ros.learning.checkpoints import load_checkpoint
-    from tkn_ros.learning.comparison import compare, format_comparison
-    from tkn_ros.learning.data import load_clips, long_enough
-    from tkn_ros.learning.evaluation_report import write_report
-    from tkn_ros.learning.kth_tables import format_kth
-    from tkn_ros.streaming.devices import choose_device
+    from tkn_ros.datasets.clips import load_clips, long_enough
+    from tkn_ros.evaluation.comparison import compare, format_comparison
+    from tkn_ros.evaluation.report import write_report
+    from tkn_ros.model.checkpoints import load_checkpoint
+    from tkn_ros.model.devices import choose_device
+    from tkn_ros.paper.kth_tables import format_kth
     from tkn_ros.video.writers import whole_file
     model = load_checkpoint(options.weights, choose_device(options.device))
     config, horizon = model.config, options.horizon

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Export, check and print."""
-    from tkn_ros.learning.checkpoints import load_checkpoint
+    from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.streaming.export import export
     model = load_checkpoint(options.weights)
     for done in export(model, options.out, options.format, options.parts, options.horizon,

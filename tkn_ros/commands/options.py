@@ -46,7 +46,7 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
 
 def cache_folder(options: argparse.Namespace) -> Path:
     """What --cache says."""
-    from tkn_ros.video.cache import default_folder
+    from tkn_ros.datasets.prepared import default_folder
     return Path(options.cache) if options.cache else default_folder()
 
 

@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Predict and write."""
-    from tkn_ros.learning.checkpoints import load_checkpoint
-    from tkn_ros.streaming.devices import choose_device
-    from tkn_ros.streaming.rolling import check_out, predict_video
+    from tkn_ros.model.checkpoints import load_checkpoint
+    from tkn_ros.model.devices import choose_device
+    from tkn_ros.streaming.predict_video import check_out, predict_video
     from tkn_ros.video.open import open_source
     check_out(options.out)
     model = load_checkpoint(options.weights, choose_device(options.device))

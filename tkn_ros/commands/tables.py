@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _sizes(options: argparse.Namespace) -> None:
-    from tkn_ros.learning.tables import format_sizes, size_rows, sizes_as_json, write_json
+    from tkn_ros.paper.sizes import format_sizes, size_rows, sizes_as_json, write_json
     rows = size_rows()
     if options.json:
         write_json(options.json, sizes_as_json(rows))
@@ -59,10 +59,10 @@ def _sizes(options: argparse.Namespace) -> None:
 
 
 def _ablations(options: argparse.Namespace) -> None:
-    from tkn_ros.learning.ablations import format_ablations, run_ablations
-    from tkn_ros.learning.data import load_clips
-    from tkn_ros.video.find import find_recordings
-    from tkn_ros.video.recording import TEST, TRAIN
+    from tkn_ros.datasets.clips import load_clips
+    from tkn_ros.datasets.find import find_recordings
+    from tkn_ros.datasets.recording import TEST, TRAIN
+    from tkn_ros.paper.ablations import format_ablations, run_ablations
     if options.size % 4 or options.size < LEAST_SIDE:
         raise ValueError(f'--size is {options.size}, expected a multiple of 4 from {LEAST_SIDE} on')
     cache = cache_folder(options)

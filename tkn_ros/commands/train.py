@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
 
 if TYPE_CHECKING:
-    from tkn_ros.learning.processes import Processes
-    from tkn_ros.learning.settings import Settings
-    from tkn_ros.learning.train_run import Order
+    from tkn_ros.training.processes import Processes
+    from tkn_ros.training.settings import Settings
+    from tkn_ros.training.trainer import Order
 
 DESCRIPTION = (
     'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
@@ -57,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train; then evaluate, where there is something to test on."""
-    from tkn_ros.learning.processes import joined
-    from tkn_ros.streaming.devices import choose_device
+    from tkn_ros.model.devices import choose_device
+    from tkn_ros.training.processes import joined
     device = choose_device(options.device)
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
@@ -74,8 +74,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
-    from tkn_ros.learning.run_folder import RunFolder
-    from tkn_ros.learning.train_run import Means, Order, difference, train
+    from tkn_ros.training.run_folder import RunFolder
+    from tkn_ros.training.trainer import Means, Order, difference, train
     folder = RunFolder(options.out)
     if folder.exists and not options.resume:
         raise ValueError(f'{options.out} holds a training run already; go on with --resume or give '
@@ -102,7 +102,7 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
 
 
 def _order(options: argparse.Namespace) -> Order:
-    from tkn_ros.learning.train_run import Order
+    from tkn_ros.training.trainer import Order
     settings = _settings(options)
     init = options.init or ''
     if init and init != 'default':
@@ -111,8 +111,8 @@ def _order(options: argparse.Namespace) -> Order:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from tkn_ros.learning.checkpoints import load_checkpoint
-    from tkn_ros.learning.settings import STAGES, load_settings
+    from tkn_ros.model.checkpoints import load_checkpoint
+    from tkn_ros.training.settings import STAGES, load_settings
     settings, says_model = load_settings(options.config or ('adapt' if options.init else 'camera'))
     if options.init and not says_model:
         path = '' if options.init == 'default' else options.init
@@ -147,11 +147,11 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 def _evaluate(options: argparse.Namespace, order: Order, means, model) -> None:
-    from tkn_ros.learning.comparison import compare, format_comparison
-    from tkn_ros.learning.data import load_clips, long_enough
-    from tkn_ros.learning.kth_tables import format_kth
-    from tkn_ros.video.find import knows_split
-    from tkn_ros.video.recording import TEST
+    from tkn_ros.datasets.clips import load_clips, long_enough
+    from tkn_ros.datasets.find import knows_split
+    from tkn_ros.datasets.recording import TEST
+    from tkn_ros.evaluation.comparison import compare, format_comparison
+    from tkn_ros.paper.kth_tables import format_kth
     paths = options.test or [p for p in order.data if knows_split(p, order.topic)]
     if not paths:
         return

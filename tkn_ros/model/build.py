@@ -1,7 +1,7 @@
 """One plain function that builds any network of the paper from its hyper-parameters."""
 
 from tkn_ros.model.tkn import TKN, TKNConfig
-from tkn_ros.model.tkn_sequential import TKNSequential
+from tkn_ros.model.variants.tkn_sequential import TKNSequential
 
 
 def build(config: TKNConfig) -> TKN:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.compose import OUTPUT_CHANNELS, apply_change
+from tkn_ros.model.warp import OUTPUT_CHANNELS, apply_change
 
 STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
 

@@ -2,11 +2,11 @@
 
 from tkn_ros.model.detector import DetectorConfig, KeypointDetector
 from tkn_ros.model.predictor import KeypointPredictor, PredictorConfig, TransformerPredictor
-from tkn_ros.model.predictor_mlp import MLPPredictor
-from tkn_ros.model.predictor_recurrent import RecurrentPredictor
-from tkn_ros.model.predictor_sequential import SequentialPredictor
-from tkn_ros.model.predictor_whole import WholeTransformerPredictor
-from tkn_ros.model.structures import HeatmapBackgroundDetector, SeparationNet
+from tkn_ros.model.variants.detector_variants import HeatmapBackgroundDetector, SeparationNet
+from tkn_ros.model.variants.mlp import MLPPredictor
+from tkn_ros.model.variants.recurrent import RecurrentPredictor
+from tkn_ros.model.variants.sequential_predictor import SequentialPredictor
+from tkn_ros.model.variants.whole_transformer import WholeTransformerPredictor
 
 
 def build_detector(config: DetectorConfig) -> KeypointDetector:

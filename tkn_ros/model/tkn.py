@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift, statistics
-from tkn_ros.model.compose import apply_change
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.warp import apply_change
 
 PROCESSES = ('parallel', 'sequential')
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, EagerBackend, backdrop
+from tkn_ros.streaming.backends.base import Backend, EagerBackend, backdrop
 from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import BackendError
+from tkn_ros.streaming.backends.base import BackendError
 from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
 from tkn_ros.streaming.stages import all_stages, source_of, to_bytes
 
@@ -152,7 +152,7 @@ def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndar
         try:
             import openvino
 
-            from tkn_ros.streaming.backend_openvino import openvino_core
+            from tkn_ros.streaming.backends.openvino import openvino_core
         except ImportError:
             raise BackendError('format "openvino" needs the package openvino: '
                                'pip install openvino') from None

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backend import Backend, backdrop
-from tkn_ros.video.synthetic import render_clip
+from tkn_ros.streaming.backends.base import Backend, backdrop
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
 CAP = 60.0  # [dB] that equal frames count as
@@ -19,6 +18,7 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
     (window + horizon, H, W, 3) uint8 each, the same at every call: a street seen by a camera that
     stands still, and one that does not.
     """
+    from tkn_ros.synthetic.render import render_clip  # only where there is something to try
     height, width = model.config.height, model.config.width
     return [np.stack(list(render_clip(1, window + horizon, max(16, height), max(16, width), 15.0,
                                       kind)))[:, :height, :width] for kind in ('demo', 'random')]

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkn_ros.model.background import add_drift, statistics
-from tkn_ros.model.compose import apply_change
 from tkn_ros.model.detector import KeypointDetector, keypoints_to_maps
 from tkn_ros.model.tkn import TKN
-from tkn_ros.model.tkn_sequential import TKNSequential
-from tkn_ros.streaming.rewrite import SharedLayer
+from tkn_ros.model.variants.tkn_sequential import TKNSequential
+from tkn_ros.model.warp import apply_change
+from tkn_ros.streaming.rewrites import SharedLayer
 
 
 class Encode(nn.Module):

@@ -18,7 +18,7 @@ from rosbags.interfaces import (
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
-from .frame import VideoError
+from tkn_ros.video.frame import VideoError
 
 _STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 _STORAGE_OF_SUFFIX = {'.mcap': 'mcap', '.db3': 'sqlite3'}

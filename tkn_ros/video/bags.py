@@ -17,9 +17,9 @@ from statistics import median
 from rosbags import rosbag1, rosbag2
 from rosbags.typesys import Stores, get_typestore
 
-from .encodings import compressed_to_rgb, to_rgb
-from .frame import Frame, VideoError
-from .source import DEFAULT_FPS, Source, checked_fps
+from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
+from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import cv2
 
-from .frame import Frame, VideoError
-from .source import DEFAULT_FPS, Source, checked_fps
+from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
 
 
 class CameraSource(Source):

@@ -11,7 +11,7 @@ from contextlib import suppress
 import cv2
 import numpy as np
 
-from .frame import VideoError
+from tkn_ros.video.frame import VideoError
 
 DEPTH_RANGE_MM = 10_000
 """16UC1 is taken as depth in millimetres: 0 to this is drawn as 0 to 255, beyond it 255."""

@@ -11,8 +11,8 @@ import av
 import cv2
 import numpy as np
 
-from .frame import Frame, VideoError
-from .source import DEFAULT_FPS, Source, checked_fps
+from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
 
 IMAGE_SUFFIXES = frozenset(
     ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.ppm', '.pgm')

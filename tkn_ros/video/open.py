@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .bags import BagSource
-from .camera import CameraSource
-from .files import ImageFolder, VideoFile, image_files
-from .frame import VideoError
-from .source import Source
-from .synthetic import SyntheticSource
+from tkn_ros.video.bags import BagSource
+from tkn_ros.video.camera import CameraSource
+from tkn_ros.video.files import ImageFolder, VideoFile, image_files
+from tkn_ros.video.frame import VideoError
+from tkn_ros.video.source import Source
 
 _STORAGE_SUFFIXES = ('.mcap', '.db3')
 
@@ -67,4 +66,7 @@ def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
 
 def open_video(video: str, topic: str = '', fps: float = 0.0) -> Source:
     """`open_source` with empty values for "not given"; no video is the demo's synthetic clip."""
-    return open_source(video, topic or None, fps or None) if video else SyntheticSource()
+    if video:
+        return open_source(video, topic or None, fps or None)
+    from tkn_ros.synthetic.render import SyntheticSource  # only where it is asked for
+    return SyntheticSource()

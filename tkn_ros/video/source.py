@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from .frame import Frame, VideoError
+from tkn_ros.video.frame import Frame, VideoError
 
 DEFAULT_FPS = 25.0
 BAD_FRAMES_KEPT = 20

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from .frame import Frame, VideoError
-from .source import checked_fps
+from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.source import checked_fps
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""How fast each backend is, and what it costs."""

@@ -1,0 +1,34 @@
+"""PSNR and SSIM of each backend's pictures, for the rows of a benchmark."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tkn_ros.benchmark.timing import STEP, Row
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backends.base import Backend, EagerBackend
+from tkn_ros.streaming.quality import predict_clip, psnr
+from tkn_ros.streaming.select import make_backend
+from tkn_ros.video.metrics import ssim
+
+
+def add_quality(rows: list[Row], model: TKN, clips: Sequence[np.ndarray], window: int,
+                threads: int = 0, cached: bool = True) -> None:
+    """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips."""
+    known: dict[tuple[str, str], tuple[float, float]] = {}
+    reference = _figures(EagerBackend(model), clips, window)
+    for row in rows:
+        key = row.backend.removesuffix(f' {STEP}'), row.precision
+        if key not in known:
+            known[key] = reference
+            if key not in (('naive', 'float32'), ('eager', 'float32')):
+                backend = make_backend(model, *key, threads, cached=cached)
+                known[key] = _figures(backend, clips, window)
+        row.psnr_db, row.ssim = known[key]
+        row.psnr_loss_db = reference[0] - known[key][0]
+
+
+def _figures(backend: Backend, clips, window: int) -> tuple[float, float]:
+    drawn = [(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
+    return (float(np.mean([psnr(a, b) for a, b in drawn])),
+            float(np.mean([ssim(x, y) for a, b in drawn for x, y in zip(a, b)])))

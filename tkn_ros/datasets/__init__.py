@@ -1,0 +1,1 @@
+"""From paths to recordings, and from recordings to prepared clips."""

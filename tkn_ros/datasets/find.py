@@ -1,0 +1,151 @@
+"""What a path given to `--data` holds: one recording or many, of a known data set or not."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+import tkn_ros.synthetic
+from tkn_ros.datasets.human36m import human36m_recordings, is_human36m
+from tkn_ros.datasets.kth import is_kth, kth_recordings
+from tkn_ros.datasets.moving_mnist import mnist_file, moving_mnist_recording
+from tkn_ros.datasets.recording import Recording, recording_of, source_hash, state_of
+from tkn_ros.video.files import image_files, natural_key
+from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.source import DEFAULT_FPS, Source
+
+VIDEO_SUFFIXES = frozenset(('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.ogg', '.ogv',
+                            '.mpg', '.mpeg', '.wmv', '.flv', '.ts'))
+BAG_SUFFIXES = frozenset(('.mcap', '.db3', '.bag'))
+ARRAY_SUFFIXES = frozenset(('.npz', '.npy'))
+SYNTHETIC_CLIPS, SYNTHETIC_FRAMES, SYNTHETIC_SIDE = 200, 40, 128
+
+_SYNTHETIC = re.compile(r'synthetic(?::(\d+))?(?::(\d+))?')
+
+
+def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recording]:
+    """The recordings of a path, in a fixed order.
+
+    spec: anything that `open_source` opens but a live camera; a folder of such things, at any
+    depth; the folder of KTH or Human3.6M; a file of MNIST digits, or its folder, for Moving MNIST;
+    an .npy, or an .npz whose first array it is, with (T, H, W, 3) uint8; or "synthetic",
+    "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes.
+
+    Raises:
+        VideoError: if there is no such thing, or nothing in it.
+    """
+    match = _SYNTHETIC.fullmatch(str(spec))
+    if match:
+        return [_synthetic(int(match[1] or SYNTHETIC_CLIPS), int(match[2] or 0))]
+    path = Path(spec).expanduser()
+    if str(spec).startswith('/dev/video') or (str(spec).isdecimal() and not path.exists()):
+        raise VideoError(f'{spec}: a live camera has no end; record it first, then give the '
+                         'recording')
+    if not path.exists():
+        raise VideoError(f'{path}: no such file or folder; give a video, a folder, a rosbag, or '
+                         '"synthetic"')
+    digits = mnist_file(path)
+    if digits:
+        return [moving_mnist_recording(digits)]
+    if path.suffix in ARRAY_SUFFIXES:
+        return [Recording(str(path), lambda: ArrayFile(path), state_of(path))]
+    if not path.is_dir() or _is_one(path):
+        return [recording_of(path, topic)]
+    if is_kth(path):
+        return kth_recordings(path)
+    if is_human36m(path):
+        return human36m_recordings(path)
+    found = list(_inside(path, topic))
+    if not found:
+        raise VideoError(f'{path}: nothing in this folder is a video, a folder of images or a '
+                         'rosbag; give another one')
+    return found
+
+
+def absolute(spec: str | Path) -> str:
+    """The same for `find_recordings`, whatever the working directory; links are not followed."""
+    path = Path(spec).expanduser()
+    if _SYNTHETIC.fullmatch(str(spec)) or not path.exists():
+        return str(spec)
+    return os.path.abspath(path)
+
+
+def _is_one(folder: Path) -> bool:
+    """Whether a folder is one recording: a rosbag2 or a clip as images."""
+    return (folder / 'metadata.yaml').exists() or bool(image_files(folder))
+
+
+def _inside(folder: Path, topic: str | None) -> Iterator[Recording]:
+    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+        if path.name.startswith('.'):
+            continue
+        if path.is_dir():
+            if _is_one(path):
+                yield recording_of(path, topic)
+            else:
+                yield from _inside(path, topic)
+        elif path.suffix.lower() in VIDEO_SUFFIXES | BAG_SUFFIXES:
+            yield recording_of(path, topic)
+        elif path.suffix in ARRAY_SUFFIXES:
+            yield Recording(str(path), lambda path=path: ArrayFile(path), state_of(path))
+
+
+class ArrayFile(Source):
+    """Frames kept as one NumPy array, (T, H, W, 3) uint8, in an .npy or as the first of an .npz."""
+
+    def __init__(self, path: Path):
+        super().__init__(str(path))
+        try:
+            data = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None)
+            self._frames = data if path.suffix == '.npy' else data[data.files[0]]
+        except (OSError, ValueError, IndexError, EOFError) as error:
+            raise VideoError(f'{path}: not a whole NumPy file ({error}); save it again') from None
+        shape = self._frames.shape
+        if self._frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
+            raise VideoError(f'{path}: holds {self._frames.dtype} {shape}; expected uint8 '
+                             '(T, H, W, 3), RGB')
+        self.fps, self.height, self.width = DEFAULT_FPS, shape[1], shape[2]
+
+    def _read(self) -> Iterator[Frame]:
+        for i, image in enumerate(self._frames):
+            yield Frame(round(i * 1e9 / self.fps), np.ascontiguousarray(image))
+
+
+class SyntheticClips(Source):
+    """Rendered scenes of 40 frames one after the other, a different one for each seed."""
+
+    def __init__(self, clips: int, first_seed: int):
+        super().__init__(f'{clips} synthetic clips')
+        self._clips, self._first = clips, first_seed
+        self.fps, self.height, self.width = 30.0, SYNTHETIC_SIDE, SYNTHETIC_SIDE
+
+    def _read(self) -> Iterator[Frame]:
+        from tkn_ros.synthetic.render import render_clip  # only where it is asked for
+        for clip in range(self._clips):
+            images = render_clip(self._first + clip, SYNTHETIC_FRAMES, self.height, self.width,
+                                 kind='random')
+            for i, image in enumerate(images):
+                yield Frame(round((clip * SYNTHETIC_FRAMES + i) * 1e9 / self.fps), image)
+
+
+def _synthetic(clips: int, seed: int) -> Recording:
+    if not clips:
+        raise VideoError('synthetic:0 has no clip; give at least one')
+    n = SYNTHETIC_FRAMES
+    return Recording(f'{clips} synthetic clips', lambda: SyntheticClips(clips, seed),
+                     {'synthetic': [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
+                     tuple((i * n, (i + 1) * n) for i in range(clips)))
+
+
+def knows_split(spec: str | Path, topic: str | None = None) -> bool:
+    """Whether the data of a path tells what is for training and what for testing."""
+    return any(recording.split for recording in find_recordings(spec, topic))
+
+
+def renderer_hash() -> str:
+    """Of the code that draws synthetic scenes, as a cache of them is keyed by."""
+    return source_hash(Path(tkn_ros.synthetic.__file__).parent)

@@ -1,0 +1,1 @@
+"""Metrics, comparison with trivial predictors, and reports."""

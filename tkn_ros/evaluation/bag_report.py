@@ -1,0 +1,155 @@
+"""How good was it: measures a bag of camera and predictions, and draws it."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tkn_ros.evaluation.recorded_predictions import SECOND, BagLog, Moment, Timeline, read_moments
+from tkn_ros.video.drawing import caption, draw_paths, fit, rows, side_by_side, strip
+from tkn_ros.video.frame import VideoError
+from tkn_ros.video.metrics import psnr, ssim
+from tkn_ros.video.writers import VideoWriter, write_gif, write_image
+
+PROTOCOL = ('predicted frames against true ones resized to their size; RGB pixels in [0, 1], data '
+            'range 1, SSIM with Gaussian window 11; equal frames count as 60 dB; means over '
+            'predictions, then over steps')
+PSNR_CAP = 60.0
+EVALUATED = 60  # predictions that are measured at most, evenly spread
+PANEL_HEIGHT = 300  # [pixel]
+GIF_SECONDS, GIF_FPS = 6.0, 10.0
+NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
+
+
+@dataclass
+class Step:
+    """Figures of one future step, one entry for each measured prediction."""
+
+    psnr: list[float] = field(default_factory=list)
+    ssim: list[float] = field(default_factory=list)
+    psnr_repeat_last: list[float] = field(default_factory=list)
+    ssim_repeat_last: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Sample:
+    """One measured prediction with its true future, for the montage."""
+
+    moment: Moment
+    observed: list[np.ndarray]
+    truth: list[np.ndarray]
+    motion: float  # mean absolute difference of the last true frame to the newest observed one
+
+
+def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
+           namespace: str = 'tkn') -> dict:
+    """Measure and draw a bag of predictions.
+
+    Writes prediction.mp4, prediction.gif and montage.png into the folder `out` and returns the
+    figures: frames_in, predictions, dropped, psnr, ssim, psnr_repeat_last, ssim_repeat_last,
+    per_step, latency_ms {p50, p99}, fps, evaluated_predictions, protocol. `dropped` counts the
+    images after the first predicted one for which no prediction came; latency is from the image's
+    stamp to the publishing of its keypoints. Raises VideoError where the bag lacks the topics or
+    holds no prediction.
+    """
+    bag, out = Path(bag), Path(out)
+    log, timeline, steps = BagLog(), Timeline(), []
+    stamps: list[int] = []
+    best: Sample | None = None
+    gif: list[np.ndarray] = []
+    with ExitStack() as stack:
+        video, rate, every = None, 0.0, 1
+        for moment in read_moments(bag, camera, namespace, timeline, log):
+            panel = _panel(moment)
+            if video is None:
+                period = float(np.median(np.diff(list(timeline.moments)))) if (
+                    len(timeline.moments) > 1) else SECOND / 30
+                rate = SECOND / period
+                every = max(1, round(rate / GIF_FPS))
+                video = stack.enter_context(VideoWriter(out / 'prediction.mp4', rate))
+            video.write(panel)
+            if moment.hindsight and len(stamps) % every == 0:
+                gif.append(panel)
+            if moment.frames and not steps:  # what there is to show of a very short clip
+                best = Sample(moment, [m.image for m in timeline.before(
+                    moment.stamp, len(moment.frames))], [], -1.0)
+            if moment.frames and len(stamps) % max(1, log.announced // EVALUATED) == 0:
+                sample = _measure(moment, timeline, steps)
+                if sample and (best is None or sample.motion > best.motion):
+                    best = sample
+            stamps.append(moment.stamp)
+            gif = gif[:round(GIF_SECONDS * rate / every)]
+        if not log.images:
+            raise VideoError(f'{bag}: it holds no image on {camera}')
+        if not log.predicted:
+            raise VideoError(f'{bag}: it holds no prediction; the clip may be shorter than the '
+                             'window, or the predictor did not hear the camera')
+    write_gif(out / 'prediction.gif', gif or [panel], rate / every, max_width=640)
+    if best is not None:
+        write_image(out / 'montage.png', _montage(best))
+    return _summary(log, steps, stamps)
+
+
+def _panel(moment: Moment) -> np.ndarray:
+    """The moment as it was beside the moment as it had been predicted."""
+    height, width = moment.image.shape[:2]
+    size = (PANEL_HEIGHT, round(PANEL_HEIGHT * width / height))
+    actual = fit(moment.image, *size)
+    if moment.now is not None:
+        actual = draw_paths(moment.image, moment.now, moment.future, size)
+    if moment.hindsight is None:
+        predicted, text = np.full_like(actual, 24), 'predicted: waiting for the first window'
+    else:
+        frame, ago = moment.hindsight
+        predicted, text = fit(frame, *size), f'the same moment, predicted {ago / SECOND:.2f} s ago'
+    return side_by_side([caption(actual, 'actual, keypoints and their predicted paths'),
+                         caption(predicted, text)])
+
+
+def _measure(moment: Moment, timeline: Timeline, steps: list[Step]) -> Sample | None:
+    """Add one prediction's figures to `steps`; None where its future is not all there."""
+    height, width = moment.frames[0].shape[:2]
+    last = fit(moment.image, height, width)
+    truth = [timeline.nearest(s, moment.period // 2) for s in moment.future_stamps]
+    if None in truth:
+        return None
+    steps += [Step() for _ in range(len(truth) - len(steps))]
+    for step, predicted, actual in zip(steps, moment.frames, truth):
+        true = fit(actual.image, height, width)
+        step.psnr.append(min(psnr(predicted, true), PSNR_CAP))
+        step.ssim.append(ssim(predicted, true))
+        step.psnr_repeat_last.append(min(psnr(last, true), PSNR_CAP))
+        step.ssim_repeat_last.append(ssim(last, true))
+    motion = float(np.abs(true.astype(np.float32) - last).mean())
+    return Sample(moment, [m.image for m in timeline.before(moment.stamp, len(truth))],
+                  [m.image for m in truth], motion)
+
+
+def _montage(sample: Sample) -> np.ndarray:
+    height, width = sample.moment.image.shape[:2]
+    cell = (round(128 * height / width), 128)
+    seconds = (sample.moment.future_stamps[-1] - sample.moment.stamp) / SECOND
+    return rows([(strip(frames, *cell, 6), text) for frames, text in (
+        (sample.observed, 'observed, the newest on the right'),
+        (sample.truth, f'what came in the next {seconds:.2f} s'),
+        (sample.moment.frames, f'what had been predicted for the next {seconds:.2f} s')) if frames])
+
+
+def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:
+    def mean(values: list) -> float | None:
+        return round(float(np.mean(values)), 4) if values else None
+
+    per_step = [{'step': j + 1, **{name: mean(getattr(step, name)) for name in NAMES}}
+                for j, step in enumerate(steps)]
+    predicted = set(log.predicted)
+    seconds = (log.published[-1] - log.published[0]) / SECOND
+    latency = (np.array(log.published) - np.array(log.predicted)) / 1e6
+    return {
+        'frames_in': log.images, 'predictions': len(log.predicted),
+        'dropped': sum(s not in predicted for s in stamps if s > log.predicted[0]),
+        **{name: mean([row[name] for row in per_step]) for name in NAMES},
+        'per_step': per_step,
+        'latency_ms': {f'p{p}': round(float(np.percentile(latency, p)), 2) for p in (50, 99)},
+        'fps': round((len(predicted) - 1) * len(steps) / seconds, 1) if seconds else None,
+        'evaluated_predictions': len(steps[0].psnr) if steps else 0, 'protocol': PROTOCOL}

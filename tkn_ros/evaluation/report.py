@@ -1,0 +1,68 @@
+"""`tkn evaluate --report DIR`: plots, strips of frames and tables that a person looks at."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tkn_ros.datasets.clips import Clip, liveliest_run
+from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_all
+from tkn_ros.model.tkn import TKN
+from tkn_ros.video.drawing import rows, strip
+from tkn_ros.video.writers import whole_file, write_image
+
+STRIPS = 12  # clips that get one, evenly spread
+CELL, COLUMNS = 96, 10
+_UNITS = {'psnr': 'PSNR [dB]', 'ssim': 'SSIM'}
+
+
+def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results: dict) -> None:
+    """Write report.md, figures.json, per_step.png and one strip for each of up to 12 clips.
+
+    results: what `compare` gave for the model and clips.
+    """
+    folder = Path(folder)
+    with whole_file(folder / 'figures.json') as part:
+        part.write_text(json.dumps(results, indent=1) + '\n')
+    _plot(folder / 'per_step.png', results)
+    lines = ['# Evaluation', '', '```', format_comparison(results), '```', '',
+             '![Figures of each future step](per_step.png)', '']
+    picked = np.unique(np.linspace(0, len(clips) - 1, STRIPS).round().astype(int))
+    for i in picked:
+        clip = clips[i]
+        name = f'strip_{i:03d}_{re.sub(r"[^A-Za-z0-9]+", "_", Path(clip.name).name)[:40]}.png'
+        write_image(folder / name, comparison_strip(model, clip.frames, results['horizon']))
+        lines += [f'## {clip.name}', '', f'![{clip.name}]({name})', '']
+    with whole_file(folder / 'report.md') as part:
+        part.write_text('\n'.join(lines))
+
+
+def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray:
+    """The liveliest run of a clip: observed, what came, and each prediction of it, uint8."""
+    n = model.config.window
+    run = liveliest_run(frames, n + horizon)
+    parts = [(run[:n], 'observed, the newest on the right'),
+             (run[n:], f'what came: steps 1 to {horizon}')]
+    for method, drawn in zip(METHODS, predict_all(model, run, n)):
+        parts.append(((drawn * 255).round().astype(np.uint8), f'predicted: {NAMES[method]}'))
+    height = round(CELL * run.shape[1] / run.shape[2])
+    return rows([(strip(list(f), height, CELL, COLUMNS), text) for f, text in parts])
+
+
+def _plot(path: Path, results: dict) -> None:
+    from matplotlib.figure import Figure  # slow to import; and no display is wanted
+    figure = Figure((9, 3.6), layout='constrained')
+    steps = [row['step'] for row in results['per_step']]
+    for axes, (name, unit) in zip(figure.subplots(1, 2), _UNITS.items()):
+        for method in METHODS:
+            values = [row[method][name] for row in results['per_step']]
+            axes.plot(steps, values, marker='.', label=NAMES[method])
+        axes.set(xlabel='future step [frame]', ylabel=unit)
+        axes.grid(alpha=0.3)
+    axes.legend()
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=110)

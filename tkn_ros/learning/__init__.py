@@ -1,1 +1,0 @@
-"""Losses, training, evaluation, metrics and checkpoints."""

@@ -1,0 +1,205 @@
+"""`tkn tables ablations`: Tables V to IX at an equal budget on any video.
+
+Every detector is trained once for `budget` steps and every predictor, on keypoints of the detector
+of its row, for as many. Finished parts are kept in a folder, so that a stopped run goes on.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+from tkn_ros.evaluation.runs import (
+    cut_runs,
+    evaluate_prediction,
+    evaluate_reconstruction,
+    evaluate_repeating,
+    milliseconds,
+)
+from tkn_ros.model.build import build
+from tkn_ros.model.detector import DetectorConfig, KeypointDetector
+from tkn_ros.model.parts import build_detector, build_predictor
+from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.tkn import TKNConfig
+from tkn_ros.paper.sizes import EXPLICIT, KERNELS, write_json
+from tkn_ros.training.stages import keypoints_of, train_detector, train_predictor
+
+TABLES = ('V', 'VI', 'VII', 'VIII', 'IX')
+WINDOW = 10
+DETECTORS = {
+    **{name: DetectorConfig(kernels=kernels) for name, kernels in KERNELS.items()},
+    **{f'K={k}': DetectorConfig(keypoints=k) for k in (4, 8, 12, 20, 32, 64)},
+    'Fig 3a': DetectorConfig(structure='heatmap'),
+    'Fig 3b': DetectorConfig(structure='separate'),
+}
+PREDICTORS = {
+    **{kind: PredictorConfig(kind=kind) for kind in ('encoder', 'transformer', 'rnn', 'lstm',
+                                                     'gru', 'mlp')},
+    'explicit': EXPLICIT,
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the paper: what to train for it, and the paper's figures (KTH, 10 -> 20, GPU)."""
+
+    table: str
+    name: str
+    detector: str = '3x3'
+    predictor: str = 'encoder'
+    paper: dict[str, float] = field(default_factory=dict)
+
+
+def _row(table: str, name: str, parts: tuple[str, str], *paper: float | None) -> Row:
+    keys = ('rec_ssim', 'rec_psnr', 'pred_ssim', 'pred_psnr', 'ms')
+    return Row(table, name, *parts, {k: v for k, v in zip(keys, paper) if v is not None})
+
+
+ROWS = (
+    _row('V', '3x3', ('3x3', ''), .916, 31.91),
+    _row('V', '2x2', ('2x2', ''), .862, 28.55),
+    _row('V', '1x1', ('1x1', ''), .851, 28.07),
+    _row('V', '3x3, 1x1', ('3x3, 1x1', ''), .900, 30.84),
+    _row('VI', 'heatmap as background, Fig 3a', ('Fig 3a', 'encoder')),
+    _row('VI', 'Separation-Net, Fig 3b', ('Fig 3b', 'encoder'), .900, 30.95, .855, 26.81),
+    _row('VI', 'TKN, K = 4', ('K=4', 'encoder'), .895, 30.43, .850, 26.66),
+    _row('VI', 'TKN, K = 8', ('K=8', 'encoder'), .909, 31.28, .854, 26.72),
+    _row('VI', 'TKN, K = 12', ('K=12', 'encoder'), .914, 31.71, .863, 27.40),
+    _row('VI', 'TKN, K = 16', ('3x3', 'encoder'), .916, 31.91, .871, 27.71),
+    _row('VI', 'TKN, K = 20', ('K=20', 'encoder'), .915, 31.95, .861, 27.23),
+    _row('VI', 'TKN, K = 32', ('K=32', 'encoder'), .922, 32.48, .858, 26.92),
+    _row('VI', 'TKN, K = 64', ('K=64', 'encoder'), .925, 32.71, .849, 26.46),
+    _row('VII', 'TKN', ('3x3', 'encoder'), None, None, .871, 27.71, 17),
+    _row('VII', 'TKN+RNN', ('3x3', 'rnn'), None, None, .826, 25.61, 15),
+    _row('VII', 'TKN+LSTM', ('3x3', 'lstm'), None, None, .815, 25.19, 23),
+    _row('VII', 'TKN+GRU', ('3x3', 'gru'), None, None, .829, 25.82, 22),
+    _row('VII', 'TKN+MLP', ('3x3', 'mlp'), None, None, .814, 25.12, 13),
+    _row('VIII', 'encoder only', ('3x3', 'encoder'), None, None, .871, 27.71, 17),
+    _row('VIII', 'whole transformer', ('3x3', 'transformer'), None, None, .800, 25.87, 93),
+    _row('IX', 'explicit', ('3x3', 'explicit'), None, None, .852, 26.50),
+    _row('IX', 'latent', ('3x3', 'encoder'), None, None, .871, 27.71),
+)
+
+
+class AblationError(ValueError):
+    """The folder of results cannot be used; the message says why and what to do."""
+
+
+def run_ablations(clips: Sequence[np.ndarray], test_clips: Sequence[np.ndarray], budget: int,
+                  out: Path, tables: Sequence[str] = TABLES, horizon: int = 20, batch: int = 32,
+                  seed: int = 0, data: str = '') -> dict:
+    """Train and evaluate what the rows of `tables` need; return the contents of results.json.
+
+    clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and the
+    detectors; what it holds already is not done again. `data` names the clips, so that a folder
+    of results is not continued on others. Raises AblationError where it was of another setting.
+    """
+    settings = {'budget': budget, 'batch': batch, 'seed': seed, 'horizon': horizon, 'data': data,
+                'height': clips[0].shape[1], 'width': clips[0].shape[2]}
+    runs = cut_runs(test_clips, WINDOW, horizon)
+    results = _open_results(out / 'results.json', settings)
+    if not results['repeating']:
+        results['repeating'] = evaluate_repeating(runs, WINDOW)
+    rows = [r for r in ROWS if r.table in tables]
+    for i, row in enumerate(rows, 1):
+        tqdm.write(f'[{i}/{len(rows)}] table {row.table}, {row.name}', file=sys.stderr)
+        weights = out / f'detector-{row.detector.replace(", ", "-").replace(" ", "")}.safetensors'
+        if row.detector not in results['detectors'] or not weights.is_file():
+            torch.manual_seed(seed)
+            detector = build_detector(DETECTORS[row.detector])
+            train_detector(detector, clips, budget, batch, seed=seed)
+            _save_detector(weights, detector)
+            results['detectors'][row.detector] = evaluate_reconstruction(detector, runs, WINDOW)
+            write_json(out / 'results.json', results)
+        key = f'{row.detector} + {row.predictor}'
+        if row.predictor and key not in results['predictors']:
+            results['predictors'][key] = _train_and_predict(row, weights, clips, runs, budget,
+                                                            batch, seed)
+            write_json(out / 'results.json', results)
+    return results
+
+
+def _train_and_predict(row: Row, weights: Path, clips: Sequence[np.ndarray],
+                       runs: Sequence[np.ndarray], budget: int, batch: int, seed: int) -> dict:
+    config = DETECTORS[row.detector]
+    predictor = replace(PREDICTORS[row.predictor], keypoints=config.keypoints)
+    with torch.device('meta'):
+        model = build(TKNConfig(config, predictor, WINDOW))
+    torch.manual_seed(seed)
+    model.predictor = build_predictor(predictor)
+    model.detector = build_detector(config)
+    model.detector.load_state_dict(load_file(weights))
+    keypoints = keypoints_of(model.detector.eval(), clips)
+    train_predictor(model.predictor, keypoints, budget, WINDOW, batch, seed=seed)
+    model.eval()
+    frames = torch.zeros(1, WINDOW, 3, *runs[0].shape[1:3])
+    horizon = len(runs[0]) - WINDOW
+    return {**evaluate_prediction(model, runs, WINDOW),
+            'ms': milliseconds(lambda: model(frames, horizon))}
+
+
+def _save_detector(path: Path, detector: KeypointDetector) -> None:
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        save_file(detector.state_dict(), temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _open_results(path: Path, settings: dict) -> dict:
+    """What `path` holds, or an empty set of results; the folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file():
+        return {'settings': settings, 'repeating': {}, 'detectors': {}, 'predictors': {}}
+    try:
+        results = json.loads(path.read_text())
+        found = results['settings']
+        results['detectors'], results['predictors'], results['repeating']
+    except (ValueError, KeyError, TypeError) as error:
+        raise AblationError(f'{path}: not results of this command ({error!r}); remove it or give '
+                            'another --out') from None
+    for name, value in settings.items():
+        if found.get(name) != value:
+            raise AblationError(f'{path} is of {name} {found.get(name)}, and now it is {value}; '
+                                'give another --out or the same settings')
+    return results
+
+
+def format_ablations(results: dict, tables: Sequence[str] = TABLES) -> str:
+    """Ours beside the paper's, as text for a terminal."""
+    s, still = results['settings'], results['repeating']
+    lines = [f'{"":37}{"reconstruction":^26}{"prediction":^26}',
+             f'{"table":6}{"":31}{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6} '
+             f'{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6}{"ms":>9}{"paper":>6}']
+    for row in (r for r in ROWS if r.table in tables):
+        rec = results['detectors'].get(row.detector, {})
+        pred = results['predictors'].get(f'{row.detector} + {row.predictor}', {})
+        if row.table in ('VII', 'VIII', 'IX'):
+            rec = {}
+        p = row.paper
+        lines.append(f'{row.table:6}{row.name:31}'
+                     f'{_number(rec.get("ssim"), 6, 3)}{_number(p.get("rec_ssim"), 6, 3)}'
+                     f'{_number(rec.get("psnr"), 7, 2)}{_number(p.get("rec_psnr"), 6, 2)} '
+                     f'{_number(pred.get("ssim"), 6, 3)}{_number(p.get("pred_ssim"), 6, 3)}'
+                     f'{_number(pred.get("psnr"), 7, 2)}{_number(p.get("pred_psnr"), 6, 2)}'
+                     f'{_number(pred.get("ms"), 9, 1)}{_number(p.get("ms"), 6, 0)}')
+    lines += [f'{"":6}{"repeating the newest frame":31}{"":26}'
+              f'{_number(still.get("ssim"), 6, 3)}{"":6}{_number(still.get("psnr"), 7, 2)}', '',
+              f'Ours: {s["budget"]} steps of {s["batch"]} for each detector and each predictor, '
+              f'{s["width"]}x{s["height"]}, {WINDOW} -> {s["horizon"]} frames, {s["data"]};',
+              'SSIM and PSNR per frame (RGB in [0, 1], Gaussian window 11), mean over frames, then '
+              'runs; ms for a whole prediction on this CPU.',
+              'Paper: KTH, 750 epochs, 10 -> 20 frames; ms on an RTX 3090.']
+    return '\n'.join(lines)
+
+
+def _number(value: float | None, width: int, decimals: int) -> str:
+    return f'{"-":>{width}}' if value is None else f'{value:{width}.{decimals}f}'

@@ -1,0 +1,1 @@
+"""What runs the network: one file for each runtime."""

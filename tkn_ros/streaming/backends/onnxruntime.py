@@ -1,0 +1,79 @@
+"""ONNX Runtime on the CPU, in float32."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
+from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
+from tkn_ros.streaming.graphs import stage_names, to_onnx
+
+try:
+    import onnxruntime
+except ImportError:
+    onnxruntime = None
+
+
+class ONNXRuntimeBackend(StagedBackend):
+    """cache: the folder of `cache_of`, where converted graphs are kept."""
+
+    name, precision = 'onnxruntime', 'float32'
+
+    def __init__(self, model: TKN, precision: str = 'float32', threads: int = 0,
+                 cache: Path | None = None):
+        if onnxruntime is None:
+            raise BackendError('backend "onnxruntime" needs the packages onnx and onnxruntime, '
+                               'which are not installed: pip install onnx onnxruntime, or use '
+                               'backend "eager"')
+        if precision not in ('', 'float32'):
+            raise BackendError(f'precision "{precision}": backend "onnxruntime" has float32 only')
+        super().__init__(model)
+        self.cache, self.threads = cache, threads or torch.get_num_threads()
+        self.runners = KeptRunners(self._compile)
+
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        return self.runners(stage, inputs)(*inputs)
+
+    def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        # a waiting thread that spins takes the core from the other stages' threads
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        session = self._session(stage, inputs, options)
+        names, _ = stage_names(stage, len(inputs))
+        used = [(names.index(port.name), port.name) for port in session.get_inputs()]
+
+        def run(*tensors: Tensor) -> list[Tensor]:
+            feed = {name: tensors[i].contiguous().numpy() for i, name in used}
+            with as_backend_error(self.name, stage):
+                return [torch.from_numpy(result) for result in session.run(None, feed)]
+
+        return run
+
+    def _session(self, stage: str, inputs: tuple[Tensor, ...], options):
+        def load(graph: bytes):
+            return onnxruntime.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
+
+        kept = self.cache and self.cache / f'{stage}-{shapes_of(inputs)}.onnx'
+        if kept is not None and kept.is_file():
+            with suppress(Exception):  # damaged, of which there are many errors: make it anew
+                return load(kept.read_bytes())
+            with suppress(OSError):
+                kept.unlink()
+        graph = self._graph(stage, inputs)
+        with as_backend_error(self.name, stage):
+            session = load(graph)
+        if kept is not None:
+            write_whole(kept, lambda path: path.write_bytes(graph))
+        return session
+
+    def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:
+        try:
+            return to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
+        except ImportError:
+            raise BackendError('backend "onnxruntime" needs the package onnx to convert the '
+                               'network: pip install onnx') from None

@@ -1,0 +1,34 @@
+"""Eager PyTorch in bfloat16, and torch.compile: the rewritten stages on the CPU."""
+
+import torch
+from torch import Tensor
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backends.base import BackendError, StagedBackend
+from tkn_ros.streaming.stages import to_half
+
+
+class TorchBackend(StagedBackend):
+    """The stages in PyTorch; precision 'float32' or 'bfloat16'.
+
+    compiled: through torch.compile, which needs a C++ compiler and some ten seconds for every
+    new shape; its results are kept in the folder of TORCHINDUCTOR_CACHE_DIR.
+    """
+
+    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False):
+        name = 'compile' if compiled else 'eager'
+        if precision not in ('float32', 'bfloat16'):
+            raise BackendError(f'precision "{precision}": backend "{name}" has float32 and '
+                               'bfloat16 on the CPU')
+        if next(model.parameters()).is_cuda:
+            raise BackendError(f'backend "{name}" in {precision} is for the CPU; use "cuda"')
+        super().__init__(model, shuffle=compiled)
+        self.name, self.precision, self.threads = name, precision, torch.get_num_threads()
+        for name, stage in self.stages.items():
+            if precision != 'float32' and name != 'encode':
+                to_half(stage, getattr(torch, precision))
+            self.stages[name] = torch.compile(stage, dynamic=False) if compiled else stage
+
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        result = self.stages[stage](*inputs)
+        return list(result) if isinstance(result, tuple) else [result]

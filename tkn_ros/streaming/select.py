@@ -1,0 +1,241 @@
+"""Which backend runs the network: the one asked for, or the fastest of a short trial.
+
+`auto` tries the backends that this machine has (but not `compile`, which takes from ten seconds to
+a minute for every new shape) on the network and the horizon asked for, passes over those whose
+pictures are worse than the reference's by more than `quality.MAX_LOSS`, and keeps its choice for
+the next start in the folder of `cache.py`.
+"""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, backdrop
+from tkn_ros.streaming.cache import cache_of, write_whole
+from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
+
+NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
+ROUNDS, REPETITIONS = 4, 4  # of the trial
+FAR_BEHIND = 3.0  # times the best one's time, after which it is not tried further
+PATIENCE = 10.0  # [s] after which the trial starts on no further backend
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one backend did: median time of a whole prediction, see `quality.loss`."""
+
+    name: str
+    precision: str
+    ms: float
+    psnr_loss_db: float
+
+    def __str__(self) -> str:
+        passed = '' if self.psnr_loss_db <= MAX_LOSS else f', loses {self.psnr_loss_db:.2f} dB'
+        return f'{self.name} {self.precision} {self.ms:.1f} ms{passed}'
+
+
+def make_backend(model: TKN, name: str = 'auto', precision: str = '', threads: int = 0,
+                 horizon: int = 10, window: int = 0, cameras: int = 1,
+                 cached: bool = True) -> Backend:
+    """The backend `name`, one of NAMES, for the device that the model's weights are on.
+
+    precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
+    its usual one. threads: CPU threads; 0 takes torch's number. horizon, window (0: the model's)
+    and cameras are what `auto` tries; the backend takes any. cached: keep converted graphs and the
+    choice in the folder of `cache.py`.
+
+    Raises BackendError with the way out for a backend or a precision that cannot be had here.
+    """
+    if name not in NAMES:
+        raise BackendError(f'backend "{name}" is unknown; use one of {", ".join(NAMES)}')
+    folder = cache_of(model) if cached else None
+    if name != 'auto':
+        return _make(model, name, precision, threads, folder)
+    options = candidates(model)
+    if len(options) == 1:
+        backend = _make(model, *options[0], threads, folder)
+        backend.why = 'nothing faster is installed (pip install openvino)'
+        return backend
+    window = window or model.config.window
+    key = _key(model, options, threads, horizon, window, cameras)
+    kept = _read(folder).get(key)
+    if kept and (not kept['busy'] or _busy()):  # what is fast on a busy machine may not be else
+        with contextlib.suppress(BackendError, RuntimeError):
+            backend = _make(model, kept['name'], kept['precision'], threads, folder)
+            backend.why = f'{kept["why"]}; tried on {kept["when"]}'
+            return backend
+    return _try_all(model, options, threads, horizon, window, cameras, folder, key)
+
+
+def candidates(model: TKN) -> list[tuple[str, str]]:
+    """(name, precision) that `auto` tries for this model on this machine."""
+    if _on_gpu(model):
+        return [('cuda', 'float16'), ('cuda', 'bfloat16'), ('cuda', 'float32'), ('eager', '')]
+    from tkn_ros.streaming.backends.onnxruntime import onnxruntime
+    from tkn_ros.streaming.backends.openvino import openvino_precisions
+    options = [('openvino', precision) for precision in openvino_precisions()]
+    if onnxruntime is not None:
+        options.append(('onnxruntime', 'float32'))
+    return [*options, ('eager', '')]
+
+
+def _on_gpu(model: TKN) -> bool:
+    return next(model.parameters()).is_cuda
+
+
+def _make(model: TKN, name: str, precision: str, threads: int, folder: Path | None) -> Backend:
+    gpu = _on_gpu(model)
+    if name not in ('eager', 'compile') and gpu != (name == 'cuda'):
+        raise BackendError(f'backend "{name}" runs on {"the CPU" if gpu else "a GPU"}, and device '
+                           f'is "{next(model.parameters()).device}"; use backend "auto"')
+    if name == 'eager' and precision in ('', _type(model)):
+        return EagerBackend(model)
+    if gpu and name != 'eager':
+        from tkn_ros.streaming.backends.cuda import CUDABackend
+        device = str(next(model.parameters()).device)
+        return CUDABackend(model, precision or 'float16', device, compiled=name == 'compile')
+    if name in ('eager', 'compile'):
+        from tkn_ros.streaming.backends.torch_cpu import TorchBackend
+        return TorchBackend(model, precision or 'float32', compiled=name == 'compile')
+    if name == 'openvino':
+        from tkn_ros.streaming.backends.openvino import OpenVINOBackend
+        return OpenVINOBackend(model, precision, threads, folder)
+    from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
+    return ONNXRuntimeBackend(model, precision, threads, folder)
+
+
+def _type(model: TKN) -> str:
+    return str(next(model.parameters()).dtype).removeprefix('torch.')
+
+
+def one_prediction(backend: Backend, frames: np.ndarray, window: int, horizon: int):
+    """A function that does all that a new frame asks for: encode, predict, draw.
+
+    frames: (B, H, W, 3) uint8. It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
+    """
+    first, _ = backend.encode(frames)
+    ring = [first] * window
+    pictures = np.repeat(frames[:, None], window, 1)  # (B, n, H, W, 3)
+
+    def step():
+        newest, features = backend.encode(frames)
+        ring.append(newest)
+        del ring[0]
+        predicted = backend.predict(torch.stack(ring, 1), horizon)
+        return backend.draw(predicted, newest, *backdrop(backend, features, pictures)), predicted
+
+    return step
+
+
+def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> Backend:
+    """Convert, check and time every candidate, then keep the fastest that is good enough."""
+    clips = synthetic_clips(model, window, horizon)
+    frames = np.repeat(clips[0][None, 0], cameras, 0)  # (B, H, W, 3)
+    backends, losses, refused = [], [], []
+    started, busy = time.monotonic(), _busy()
+    truth = [clip[window:] for clip in clips]
+    reference = _draw(EagerBackend(model), clips, window)
+    for name, precision in options:
+        if backends and time.monotonic() - started > PATIENCE and name != 'eager':
+            refused.append(f'{name} {precision} (no time left to try it)')
+            continue
+        try:
+            backend = _make(model, name, precision, threads, folder)
+            lost = loss(_draw(backend, clips, window), reference, truth)
+        except (BackendError, RuntimeError) as error:
+            refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
+            continue
+        backends.append(backend)
+        losses.append(lost)
+    steps = [one_prediction(b, frames, window, horizon) for b in backends]
+    trials = [Trial(b.name, b.precision, ms, lost)
+              for b, lost, ms in zip(backends, losses, _interleaved(steps))]
+    good = [i for i, trial in enumerate(trials) if trial.psnr_loss_db <= MAX_LOSS]
+    best = min(good, key=lambda i: trials[i].ms)
+    others = [str(t) for i, t in enumerate(trials) if i != best] + refused
+    backend = backends[best]
+    backend.why = (f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
+                   f'{MAX_LOSS} dB of the reference ({", ".join(others)})')
+    _write(folder, key, backend, busy)
+    return backend
+
+
+def _draw(backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
+    return [predict_clip(backend, clip, window) for clip in clips]
+
+
+def _interleaved(steps) -> list[float]:
+    """Median time of each [ms], taken in turns: other programs then slow all of them alike."""
+    times = [[] for _ in steps]
+    racing = range(len(steps))
+    for _ in range(ROUNDS):
+        for i in racing:
+            steps[i]()  # caches and threads are the other's still
+            for _ in range(REPETITIONS):
+                started = time.perf_counter()
+                steps[i]()
+                times[i].append((time.perf_counter() - started) * 1e3)
+        best = min(np.median(times[i]) for i in racing)
+        racing = [i for i in racing if np.median(times[i]) < FAR_BEHIND * best]
+    return [float(np.median(mine)) for mine in times]
+
+
+def _key(model, options, threads, horizon, window, cameras) -> str:
+    """What the choice depends on, beside the weights and the code."""
+    config = model.config
+    names = ' '.join(f'{name}:{precision}' for name, precision in options)
+    device = next(model.parameters()).device
+    return (f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
+            f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
+            f'{_versions()}, {names}')
+
+
+def _versions() -> str:
+    """Of what may run the network."""
+    found = []
+    for name in ('torch', 'openvino', 'onnxruntime'):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found.append(f'{name} {importlib.metadata.version(name)}')
+    return ', '.join(found)
+
+
+def processor(device: str) -> str:
+    """What computes there, by name: several machines may share a home folder and its cache."""
+    if device != 'cpu':
+        return torch.cuda.get_device_name(device)
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError), open('/proc/cpuinfo') as lines:
+        names = (line.split(':', 1)[1].strip() for line in lines if line.startswith('model name'))
+        name = next(names, name)
+    return f'{name}, {os.cpu_count()} cores'
+
+
+def _read(folder: Path | None) -> dict:
+    if folder is not None:
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads((folder / 'choices.json').read_text())
+    return {}
+
+
+def _busy() -> bool:
+    """Whether other programs keep all cores at work."""
+    return hasattr(os, 'getloadavg') and os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
+def _write(folder: Path | None, key: str, backend: Backend, busy: bool) -> None:
+    if folder is None:
+        return
+    choices = _read(folder)
+    choices[key] = {'name': backend.name, 'precision': backend.precision, 'why': backend.why,
+                    'when': time.strftime('%Y-%m-%d'), 'busy': busy}
+    text = json.dumps(choices, indent=1)
+    write_whole(folder / 'choices.json', lambda path: path.write_text(text))

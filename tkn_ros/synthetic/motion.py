@@ -1,0 +1,88 @@
+"""Motions of figures and of the camera as closed forms of time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import cos, exp, pi, sin
+
+import numpy as np
+
+from tkn_ros.synthetic.painting import View
+
+
+@dataclass
+class Path:
+    """Where a thing is at time t: so any frame can be drawn without the ones before it."""
+    kind: str  # line, pace, circle, sway, bounce, accel, still
+    x: float = 0.0
+    z: float = 0.0
+    heading: float = 0.0  # radians from +Z towards +X
+    speed: float = 0.0
+    span: float = 10.0  # metres travelled before it turns back or comes in again
+    phase: float = 0.5  # place along the span at t = 0, in [0, 1)
+    hop: float = 0.0
+
+    def at(self, t: float) -> tuple[float, float, float, float, float]:
+        """(x, y, z, heading, metres travelled) at t seconds."""
+        sh, ch, run, turn = sin(self.heading), cos(self.heading), self.speed * t, self.heading
+        side = 0.0
+        if self.kind == 'accel':
+            run = self.span * 0.4 * sin(run / self.span * 2.5)
+        if self.kind in ('line', 'accel'):
+            s = ((self.phase * self.span + run) % self.span) - self.span / 2
+        elif self.kind == 'pace':
+            lap = (2 * self.phase * self.span + run) % (2 * self.span)
+            s = min(lap, 2 * self.span - lap) - self.span / 2
+            turn += pi if lap > self.span else 0.0
+        elif self.kind == 'sway':
+            s = 0.5 * self.span * sin(run * 2 / self.span + 2 * pi * self.phase)
+        elif self.kind == 'circle':
+            radius = self.span / 3
+            turn = self.heading + run / radius + 2 * pi * self.phase
+            return (self.x - radius * cos(turn), 0.0, self.z + radius * sin(turn), turn, run)
+        elif self.kind == 'bounce':
+            s = _triangle(self.phase + run / self.span) * self.span / 2
+            side = _triangle(0.37 + self.phase * 3 + run / self.span * 0.73) * self.span / 3
+        else:
+            s = 0.0
+        y = self.hop * abs(sin(2.5 * t + 6 * self.phase)) if self.hop else 0.0
+        return self.x + s * sh + side * ch, y, self.z + s * ch - side * sh, turn, run
+
+
+def _triangle(u: float) -> float:
+    return 4 * abs(u % 1 - 0.5) - 1
+
+
+@dataclass
+class Camera:
+    """A camera on a closed-form journey; lengths in metres, angles in radians."""
+    height: float
+    pitch: float
+    field_of_view: float  # horizontal
+    yaw: float = 0.0
+    roll: float = 0.0
+    velocity: tuple[float, float] = (0.0, 0.0)  # metres per second in X and Z
+    swings: dict = field(default_factory=dict)  # name: (amplitude, radians per second, phase)
+    shake: float = 0.0  # fraction of the picture's width
+    aspect: float = 1.0  # fy / fx
+
+    @property
+    def planted(self) -> bool:
+        """True where only shaking moves the picture: its background can be drawn once."""
+        return not self.swings and self.velocity == (0.0, 0.0)
+
+    def at(self, t: float, height: int, width: int) -> View:
+        """The view at t seconds onto a picture of height x width pixels."""
+        def swing(name):
+            amount, rate, phase = self.swings.get(name, (0.0, 0.0, 0.0))
+            return amount * sin(rate * t + phase)
+
+        fx = width / 2 / np.tan(self.field_of_view / 2) * exp(swing('zoom'))
+        jitter = [self.shake * width * sum(sin(r * t + p) for r, p in ((9.1, k), (17.3, 2 * k + 1),
+                                                                       (31.7, 5 * k))) / 2
+                  for k in (1.0, 2.7)]
+        where = np.array([self.velocity[0] * t + swing('x'), self.height * exp(swing('height')),
+                          self.velocity[1] * t + swing('z')])
+        return View(where, self.yaw + swing('yaw'), self.pitch + swing('pitch'),
+                    self.roll + swing('roll'), fx, fx * self.aspect,
+                    width / 2 + jitter[0], height / 2 + jitter[1])

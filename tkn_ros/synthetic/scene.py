@@ -1,0 +1,129 @@
+"""A scene and how it is painted: ground, strips, backdrop, then the figures, far to near."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from tkn_ros.synthetic.motion import Camera
+from tkn_ros.synthetic.painting import Light, View
+from tkn_ros.synthetic.sensor import Sensor
+from tkn_ros.synthetic.textures import pyramid
+
+NEAREST = 1.0  # metres ahead of a driving camera where figures go out of sight
+
+
+@dataclass
+class Strip:
+    """A band of ground along Z or X that repeats every `period` metres: a road, a pavement."""
+    tile: np.ndarray  # uint8, rows along the band, columns across
+    across: float  # centre, metres
+    width: float
+    period: float
+    along_z: bool = True
+
+
+@dataclass
+class Scene:
+    """Ground, strips, backdrop and figures before a camera."""
+    camera: Camera
+    ground: np.ndarray
+    ground_size: float  # metres that one ground tile covers
+    # Each figure has a `path` (motion.Path) and draws itself where it is told.
+    actors: list = field(default_factory=list)
+    strips: list[Strip] = field(default_factory=list)
+    back: np.ndarray | None = None
+    back_size: tuple[float, float, float] = (40.0, 200.0, 60.0)  # distance, width, height
+    light: Light = field(default_factory=Light)
+    sensor: Sensor = field(default_factory=Sensor)
+    fixtures: list = field(default_factory=list)  # what stands behind every figure
+    loop: float = 0.0  # metres: figures left behind come in again this far ahead
+    start: float = 0.0  # seconds
+    pace: float = 1.0
+
+    def __post_init__(self):
+        self.levels = pyramid(self.ground)
+        self.strip_levels = [pyramid(np.tile(s.tile, (max(1, int(160 / s.period)), 1, 1)))
+                             for s in self.strips]
+
+    def paint_ground(self, frame, view):
+        """Ground, strips and backdrop: everything behind the figures."""
+        step = self.ground_size / self.ground.shape[0]
+        _ground(frame, view, self.levels, step, step, np.zeros(3), (1, 0, 0), (0, 0, -1),
+                cv2.BORDER_WRAP)
+        for strip, levels in zip(self.strips, self.strip_levels):
+            rows = strip.period / strip.tile.shape[0]
+            cols = strip.width / strip.tile.shape[1]
+            near = view.position[2 if strip.along_z else 0]
+            # The band reaches 20 m behind and 140 m ahead of the camera, in whole periods.
+            end = (np.floor(near / strip.period) * strip.period
+                   + (140 if strip.along_z else 80) // strip.period * strip.period)
+            side = strip.across - strip.width / 2
+            if strip.along_z:
+                _ground(frame, view, levels, cols, rows, np.array([side, 0, end]), (1, 0, 0),
+                        (0, 0, -1), cv2.BORDER_TRANSPARENT)
+            else:
+                _ground(frame, view, levels, cols, rows, np.array([end, 0, side]), (0, 0, 1),
+                        (-1, 0, 0), cv2.BORDER_TRANSPARENT)
+        if self.back is not None:
+            distance, width, tall = self.back_size
+            h, w = self.back.shape[:2]
+            x, z = view.position[0], view.position[2]
+            if not self.loop:
+                x = z = 0.0
+            matrix = view.plane((x - width / 2, tall, z + distance), (width / w, 0, 0),
+                                (0, -tall / h, 0))
+            cv2.warpPerspective(self.back, matrix, frame.shape[1::-1], frame, cv2.INTER_LINEAR,
+                                cv2.BORDER_TRANSPARENT)
+        for pass_ in ('shadow', 'draw'):
+            for post in self.fixtures:
+                getattr(post, pass_)(frame, view, 0.0, post.path.at(0.0), self.light)
+
+    def plate(self, height, width, margin) -> np.ndarray:
+        """The background of a planted camera with `margin` pixels more on each side."""
+        view = self.camera.at(0.0, height, width)
+        big = View(view.position, view.yaw, view.pitch, view.roll, 2 * view.fx, 2 * view.fy,
+                   width + 2 * margin, height + 2 * margin)
+        frame = np.zeros((2 * height + 4 * margin, 2 * width + 4 * margin, 3), np.uint8)
+        self.paint_ground(frame, big)
+        return cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+
+    def paint_figures(self, frame, view, t):
+        """Shadows first, then the figures from far to near."""
+        placed = []
+        for actor in self.actors:
+            x, y, z, turn, run = actor.path.at(t)
+            if self.loop:
+                back = view.position[2] + NEAREST
+                z = back + (z - back) % self.loop
+            placed.append((actor, (x, y, z, turn, run)))
+        ahead = view.rotation[2]
+        placed.sort(key=lambda a: -float(np.dot(ahead, a[1][:3])))
+        for actor, where in placed:
+            actor.shadow(frame, view, t, where, self.light)
+        for actor, where in placed:
+            actor.draw(frame, view, t, where, self.light)
+
+
+def _ground(frame, view, levels, step_u, step_v, origin, along_u, along_v, border):
+    """Warp a ground texture row band by row band, each from the level its distance calls for."""
+    h, w = frame.shape[:2]
+    rows = np.arange(h) + 0.5
+    ray = np.stack([np.zeros(h), (rows - view.cy) / view.fy, np.ones(h)], 1) @ view.rotation
+    depth = view.position[1] / np.maximum(-ray[:, 1], 1e-4)
+    slant = np.sqrt(np.maximum(1.0, depth / view.position[1]))
+    texels = depth / view.fx * slant / max(step_u, step_v)
+    level = np.clip(np.log2(np.maximum(texels, 1e-6)) + 0.2, 0, len(levels) - 1).astype(int)
+    level[-ray[:, 1] < 1e-3] = -1
+    matrix = view.plane(origin, np.multiply(along_u, step_u), np.multiply(along_v, step_v))
+    edges = np.flatnonzero(np.diff(level)) + 1
+    for y0, y1 in zip([0, *edges], [*edges, h]):
+        k = level[y0]
+        if k >= 0:
+            s = 2.0 ** k
+            grow = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
+            lower = np.array([[1, 0, 0], [0, 1, -float(y0)], [0, 0, 1]])
+            cv2.warpPerspective(levels[k], lower @ matrix @ grow, (w, int(y1 - y0)),
+                                frame[y0:y1], cv2.INTER_LINEAR, border)

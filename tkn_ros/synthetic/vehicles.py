@@ -1,0 +1,156 @@
+"""Cars, vans and buses: convex prisms with windows and rolling wheels."""
+
+from __future__ import annotations
+
+from math import cos, hypot, pi, sin
+
+import cv2
+import numpy as np
+
+from tkn_ros.synthetic.painting import NEAR, darken, paint
+from tkn_ros.synthetic.textures import colour, texture
+
+# Convex side views, as fractions of length (forward) and height (up): lower body, cabin.
+BODIES = {
+    'car': (4.3, 1.45, 1.8, ((-.5, .2), (-.49, .55), (-.44, .62), (.3, .6), (.48, .48), (.5, .2)),
+            ((-.42, .6), (-.3, .97), (.02, 1.0), (.27, .6))),
+    'van': (4.9, 2.1, 1.95, ((-.5, .15), (-.5, .5), (.38, .5), (.5, .4), (.5, .15)),
+            ((-.5, .5), (-.49, 1.0), (.22, 1.0), (.4, .5))),
+    'bus': (10.5, 3.1, 2.5, ((-.5, .1), (-.5, .4), (.5, .4), (.5, .1)),
+            ((-.5, .4), (-.5, 1.0), (.48, 1.0), (.5, .4))),
+}
+
+
+class Vehicle:
+    """A car, van or bus: two convex prisms with windows, and wheels that roll as it travels."""
+
+    def __init__(self, rng, path, model=None, paint_colour=None):
+        self.path = path
+        model = model or ('car', 'car', 'van', 'bus')[rng.integers(4)]
+        self.length, self.height, self.width, body, cabin = BODIES[model]
+        self.height *= rng.uniform(0.92, 1.08)
+        self.colour = colour(rng, rng.uniform(0, 1), 30, 235)
+        if paint_colour is not None:
+            self.colour = np.float32(paint_colour)
+        scale = np.array([self.length, self.height])
+        self.prisms = [(np.array(body) * scale, self.width), (np.array(cabin) * scale,
+                                                              self.width * 0.88)]
+        self.wheel = 0.31 if model == 'car' else 0.36 if model == 'van' else 0.5
+        self.panes = {'car': 2, 'van': 3, 'bus': 6}[model]
+        self.tile = texture(rng, 64, 'cloud', (228, 228, 228), 0.15)
+
+    def faces(self, travelled: float):
+        """Outward faces (n, 3) as (side, up, forward), each with its colour, back faces too."""
+        out = []
+        glass = np.float32([38, 48, 58])
+        for k, (profile, width) in enumerate(self.prisms):
+            n = len(profile)
+            for s in (-1, 1):
+                flat = np.column_stack([np.full(n, s * width / 2), profile[:, 1], profile[:, 0]])
+                out.append((flat if s < 0 else flat[::-1], self.colour * 0.88))
+                if k:
+                    out += self._windows(profile, s * width / 2, glass, s)
+                else:
+                    out += self._seams(profile, s)
+            for i in range(n):
+                (f0, u0), (f1, u1) = profile[i], profile[(i + 1) % n]
+                w = width / 2
+                quad = np.array([[-w, u0, f0], [w, u0, f0], [w, u1, f1], [-w, u1, f1]])
+                steep = abs(u1 - u0) / (hypot(u1 - u0, f1 - f0) + 1e-6)
+                if u0 + u1 < 0.45 * self.height:
+                    continue
+                out.append((quad, self.colour * (1.12 - 0.25 * steep)))
+                if k and steep > 0.35:
+                    out.append((_inset(quad, 0.86), glass * 1.25))
+        lamp_y, end = 0.42 * self.height if self.panes == 2 else 0.3 * self.height, self.length / 2
+        for s in (-1, 1):
+            for f, col in ((end + .01, (250, 240, 205)), (-end - .01, (190, 25, 25))):
+                a, b = sorted((s * self.width * .3, s * self.width * .46))
+                quad = np.array([[a, lamp_y, f], [b, lamp_y, f], [b, lamp_y + .17, f],
+                                 [a, lamp_y + .17, f]])
+                out.append((quad[::-1] if f > 0 else quad, np.float32(col)))
+        roll = travelled / self.wheel
+        for s in (-1, 1):
+            for f in (-0.31, 0.31):
+                for r, col, n in ((1.0, 22, 14), (0.62, 150, 12)):
+                    out.append((self._disc(s, f, r, n), np.full(3, col, np.float32)))
+                for spoke in range(4):
+                    a = -roll + spoke * pi / 2
+                    dirs = np.array([[a - .3, .6], [a + .3, .6], [a + .15, .15], [a - .15, .15]])
+                    disc = np.column_stack([np.full(4, s * (self.width / 2 + .02)),
+                                            self.wheel * (1 + dirs[:, 1] * np.sin(dirs[:, 0])),
+                                            f * self.length + self.wheel * dirs[:, 1]
+                                            * np.cos(dirs[:, 0])])
+                    out.append((disc[::-1] if s < 0 else disc, np.full(3, 70, np.float32)))
+        return out
+
+    def _seams(self, profile, s):
+        """Sill and door edges on one side of the lower body."""
+        low, top = profile[:, 1].min(), profile[2 if len(profile) > 5 else 1, 1]
+        x, n, sill = s * self.width / 2, self.length, low + 0.2 * (top - low)
+        bands = [(-.2 * n, .2 * n, low, sill)] + [(f * n, f * n + .035, sill, top * .97)
+                                                 for f in (-.17, .02, .2)]
+        out = []
+        for f0, f1, u0, u1 in bands:
+            quad = np.array([[x, u0, f0], [x, u1, f0], [x, u1, f1], [x, u0, f1]])
+            # Viewed from the left, forward points left: the same winding as the profile's.
+            out.append((quad if s < 0 else quad[::-1], self.colour * 0.5))
+        return out
+
+    def _disc(self, s, f, r, n):
+        a = np.linspace(0, 2 * pi, n, endpoint=False) * s
+        return np.column_stack([np.full(n, s * (self.width / 2 + .01)),
+                                self.wheel * (1 + r * np.sin(a)),
+                                f * self.length + self.wheel * r * np.cos(a)])
+
+    def _windows(self, profile, x, glass, s):
+        """Panes along the cabin's side, between its lower and upper edge."""
+        (b0, low), (t0, top), (t1, _), (b1, _) = profile
+        panes = []
+        for i in range(self.panes):
+            lo, hi = (i + .06) / self.panes, (i + .94) / self.panes
+            pts = []
+            for q, level in ((lo, .1), (lo, .88), (hi, .88), (hi, .1)):
+                q = .04 + .92 * q
+                f = (1 - level) * (b0 + q * (b1 - b0)) + level * (t0 + q * (t1 - t0))
+                pts.append([x, low + level * (top - low), f])
+            panes.append((np.array(pts if s < 0 else pts[::-1]), glass))
+        return panes
+
+    def world(self, local, where):
+        x, y, z, turn, _ = where
+        sh, ch = sin(turn), cos(turn)
+        side, up, ahead = local[:, 0], local[:, 1], local[:, 2]
+        return np.stack([x + side * ch + ahead * sh, y + up, z - side * sh + ahead * ch], -1)
+
+    def draw(self, frame, view, t, where, light):
+        faces = self.faces(where[4])
+        sizes = np.cumsum([len(f) for f, _ in faces])
+        uv, depth = view.project(self.world(np.concatenate([f for f, _ in faces]), where))
+        if depth.min() < NEAR:
+            return
+        polygons, tones = [], []
+        for (_, tone), poly in zip(faces, np.split(uv, sizes[:-1])):
+            e, g = poly[1] - poly[0], poly[2] - poly[1]
+            if e[0] * g[1] - e[1] * g[0] < 0:
+                polygons.append(poly)
+                tones.append(tone * light.level)
+        if polygons:
+            zoom = view.fx / depth.mean() * 3 / 64
+            paint(frame, polygons, tones, self.tile, uv.mean(0), zoom)
+
+    def shadow(self, frame, view, t, where, light):
+        h, w, f = self.height * 0.9 * light.hard, self.width / 2, self.length / 2
+        local = np.array([[i, u, j] for u in (0.0, h) for i in (-w, w) for j in (-f, f)])
+        p = self.world(local, where)
+        p += p[:, 1:2] * np.array([light.sun[0], 0, light.sun[1]])
+        p[:, 1] = 0.0
+        uv, depth = view.project(p)
+        if depth.min() >= NEAR:
+            hull = cv2.convexHull(uv.astype(np.float32))[:, 0].astype(np.float64)
+            darken(frame, [hull], min(0.75, light.shadow * 1.3), 0.08 * view.fx / depth.mean())
+
+
+def _inset(quad, keep):
+    mid = quad.mean(0)
+    return mid + (quad - mid) * keep

@@ -1,0 +1,1 @@
+"""The trainer, its stages and their settings."""

@@ -1,0 +1,177 @@
+"""What a training run does: dataclasses, read from TOML, with presets beside this file."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from tkn_ros.model.background import BackgroundConfig
+from tkn_ros.model.tkn import TKNConfig
+from tkn_ros.training.sampler import Augmentation
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PRESETS = Path(__file__).parent / 'presets'
+STAGES = ('detector', 'predictor', 'background', 'joint')
+OPTIONAL = {'background': BackgroundConfig}  # of the model: tables that may be missing
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names the key, what was expected, the mend."""
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """One stage. epochs, where it is not 0, counts instead of steps: so many examples a clip."""
+
+    steps: int = 5000
+    epochs: int = 0
+    batch: int = 32
+    lr: float = 1e-3
+
+    def __post_init__(self):
+        if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
+            raise ValueError(f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
+                             f'{self.lr}: expected positive numbers (epochs may be 0)')
+
+    def steps_for(self, clips: int) -> int:
+        """Number of steps with so many clips."""
+        return max(1, self.epochs * clips // self.batch) if self.epochs else self.steps
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides the result of a training, beside the data.
+
+    stages: which, in their order. max_gap: frames between the detector's source and target at
+    most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
+    of the decoding. ahead: frames predicted in the stages background and joint. horizon: frames
+    predicted when the result is evaluated. ema: share that the average of the weights keeps at
+    each step, 0 for none. half: mixed precision on CUDA, of the detector
+    also on CPUs that multiply in bfloat16.
+    """
+
+    model: TKNConfig = field(default_factory=TKNConfig)
+    stages: tuple[str, ...] = ('detector', 'predictor')
+    seed: int = 0
+    max_gap: int = 12
+    targets: int = 4
+    ahead: int = 10
+    horizon: int = 10
+    warmup: int = 200
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.0
+    half: bool = True
+    detector: StageSettings = field(default_factory=StageSettings)
+    predictor: StageSettings = field(default_factory=StageSettings)
+    background: StageSettings = field(default_factory=StageSettings)
+    joint: StageSettings = field(default_factory=StageSettings)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self):
+        object.__setattr__(self, 'stages', tuple(self.stages))
+        if not self.stages or any(s not in STAGES for s in self.stages):
+            raise ValueError(f'stages is {list(self.stages)}, expected some of {", ".join(STAGES)}')
+        if len(set(self.stages)) < len(self.stages):
+            raise ValueError(f'stages is {list(self.stages)}, expected each of them once at most')
+        if min(self.ahead, self.horizon, self.clip, self.targets) <= 0:
+            raise ValueError('ahead, horizon, clip and targets must be positive')
+        if min(self.max_gap, self.warmup) < 0:
+            raise ValueError('max_gap and warmup must not be negative')
+        if not 0 <= self.ema < 1:
+            raise ValueError(f'ema is {self.ema}, expected 0 up to 1')
+
+    @property
+    def frames_needed(self) -> tuple[int, str]:
+        """Of a clip, and why."""
+        n = self.model.window
+        needs = {'detector': (2, 'a pair'), 'predictor': (2 * n, f'twice the window of {n}'),
+                 'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead')}
+        needs['background'] = needs['joint']
+        return max(needs[s] for s in self.stages)
+
+    def check_shared_by(self, processes: int) -> None:
+        """Raises SettingsError where that many cannot share a step's examples evenly."""
+        unit = processes * (self.targets if 'detector' in self.stages else 1)
+        for name in self.stages:
+            batch, targets = getattr(self, name).batch, self.targets if name == 'detector' else 1
+            sources = max(1, batch // targets)
+            if sources % processes:
+                of = f' ({sources} sources with {targets} targets each)' if targets > 1 else ''
+                raise SettingsError(
+                    f'{name}: a batch of {batch}{of} cannot be shared by {processes} processes; '
+                    f'give --batch {-(-batch // unit) * unit} or another multiple of {unit}, or '
+                    f'as many processes as divide {sources}')
+
+
+def preset_names() -> list[str]:
+    """What `load_settings` knows by name."""
+    return sorted(p.stem for p in PRESETS.glob('*.toml'))
+
+
+def load_settings(name: str) -> tuple[Settings, bool]:
+    """A preset by its name or a TOML file by its path, and whether it says what the model is.
+
+    Raises SettingsError for a file that is missing, no TOML or names what does not exist.
+    """
+    path = PRESETS / f'{name}.toml' if name in preset_names() else Path(name)
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise SettingsError(f'config "{name}": {error.strerror or error}; give a TOML file or one '
+                            f'of the presets {", ".join(preset_names())}') from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f'config {path}: no TOML ({error})') from None
+    return settings_from(table, str(path)), 'model' in table
+
+
+def settings_from(table: dict, where: str = 'settings') -> Settings:
+    """Inverse of `as_table`; what `table` does not name takes its default."""
+    return _fill(Settings, table, where)
+
+
+def as_table(settings: Settings) -> dict:
+    """As JSON and TOML can hold it."""
+    return asdict(settings)
+
+
+def _fill(kind: type, table: dict, where: str) -> Any:
+    blank = kind()
+    known = {f.name: getattr(blank, f.name) for f in fields(kind)}
+    values = {}
+    for name, value in table.items():
+        if name not in known:
+            raise SettingsError(f'{where}: "{name}" is unknown; expected {", ".join(known)}')
+        if kind is TKNConfig and name in OPTIONAL:
+            if isinstance(value, dict):
+                value = _fill(OPTIONAL[name], value, f'{where} [{name}]')
+            elif value is not None:  # as JSON may say; TOML leaves it out
+                raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
+        elif is_dataclass(known[name]):
+            if not isinstance(value, dict):
+                raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
+            value = _fill(type(known[name]), value, f'{where} [{name}]')
+        elif not _fits(value, known[name]):
+            raise SettingsError(f'{where}: "{name}" is {value!r}, expected '
+                                f'{type(known[name]).__name__}, as {known[name]!r}')
+        values[name] = value
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f'{where}: {error}') from None
+
+
+def _fits(value: Any, like: Any) -> bool:
+    if isinstance(like, bool) or isinstance(value, bool):
+        return isinstance(value, bool) and isinstance(like, bool)
+    if isinstance(like, float):
+        return isinstance(value, (int, float))
+    if isinstance(like, tuple):
+        return isinstance(value, (list, tuple))
+    return isinstance(value, type(like))

@@ -1,0 +1,188 @@
+"""One stage of training: the loop that every stage runs, one yield a step, and its whole state.
+
+AdamW with warm-up and cosine decay, clipped gradients, on request an exponential moving average of
+the weights, mixed precision. For a GPU examples are drawn ahead in a thread of their own. What a
+step does depends on the state and on the step's number alone, so that a stage that goes on from a
+saved state does what it would have done without the break, bit for bit on one CPU.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tkn_ros.training.processes import Processes
+
+AHEAD = 2  # batches drawn in advance
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says at which step, and why."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast a stage learns.
+
+    steps: at most; seconds: at most, 0 for no limit, and the cosine ends with whichever comes
+    first. warmup: steps to the full rate, at most a tenth of all. ema: share that the average of
+    the weights keeps at each step, 0 for none. half: mixed precision, of every stage on CUDA and of
+    those that say so on CPUs that multiply in bfloat16.
+    """
+
+    steps: int
+    lr: float
+    warmup: int = 200
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    ema: float = 0.0
+    seconds: float = 0.0
+    half: bool = True
+
+
+class Stage:
+    """A module that learns: iterate over it for the loss of each step, then call `finish`.
+
+    draw: the batch of a step by its number, tensors on the CPU; loss: of the module (wrapped where
+    there are several processes) on that batch, on the module's device. step: how many are done.
+    net: what `loss` gets instead of the module, with the same parameters. half_on_cpu: whether
+    mixed precision does the stage no harm on a CPU.
+    """
+
+    def __init__(self, name: str, module: nn.Module, draw: Callable[[int], Any],
+                 loss: Callable[[nn.Module, Any], Tensor], plan: Plan, seed: int = 0,
+                 processes: Processes | None = None, net: nn.Module | None = None,
+                 half_on_cpu: bool = False):
+        self.net = module if net is None else net
+        self.name, self.module, self.draw, self.loss = name, module, draw, loss
+        self.plan, self.seed, self.processes = plan, seed, processes or Processes()
+        self.device = next(module.parameters()).device
+        self.optimiser = torch.optim.AdamW(module.parameters(), plan.lr,
+                                           weight_decay=plan.weight_decay)
+        self.step, self.elapsed = 0, 0.0
+        self.recent: deque[float] = deque(maxlen=max(1, plan.steps // 10))
+        self.average = ([p.detach().clone() for p in module.parameters()] if plan.ema else [])
+        on_gpu = self.device.type == 'cuda'
+        bf16 = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bfloat16()
+        self.half = plan.half and (on_gpu or (half_on_cpu and bf16))
+        self.dtype = torch.bfloat16 if bf16 else torch.float16
+        self.scaler = torch.amp.GradScaler('cuda', enabled=self.half and not bf16)
+
+    @property
+    def mean_loss(self) -> float:
+        """Of the last tenth of all steps, or what there is of it."""
+        return sum(self.recent) / max(1, len(self.recent))
+
+    @property
+    def progress(self) -> float:
+        """From 0 to 1, by steps or by time, whichever is further."""
+        by_time = self.elapsed / self.plan.seconds if self.plan.seconds else 0.0
+        return min(1.0, max(self.step / self.plan.steps, by_time))
+
+    def __iter__(self) -> Iterator[float]:
+        self.module.train()
+        net = self.processes.wrap(self.net)
+        begun = time.monotonic() - self.elapsed
+        # on a CPU a second thread's work slows the first one's by more than it saves (a quarter)
+        draw = drawn_ahead if self.device.type == 'cuda' else drawn
+        for batch in draw(self.draw, self.step, self.plan.steps):
+            self.elapsed = self.processes.agree(time.monotonic() - begun)
+            if self.progress >= 1:
+                return
+            value = self._learn(net, batch)
+            self.step += 1
+            self.recent.append(value)
+            yield value
+
+    def _learn(self, net: nn.Module, batch: Any) -> float:
+        p = self.processes
+        torch.manual_seed((self.seed << 32) + self.step * p.count + p.rank)  # of dropout
+        plan = self.plan
+        warmup = max(1, min(plan.warmup, plan.steps // 10))
+        rate = min((self.step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * self.progress))
+        for group in self.optimiser.param_groups:
+            group['lr'] = plan.lr * rate
+        with torch.autocast(self.device.type, self.dtype, enabled=self.half):
+            loss = self.loss(net, _moved(batch, self.device))
+        value = float(self.processes.mean(loss.detach()))
+        self._check('loss', value)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimiser)
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip)
+        if not self.scaler.is_enabled():  # the scaler passes such steps over by itself
+            self._check('norm of the gradient', float(norm))
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        if self.average:
+            torch._foreach_lerp_(self.average, [p.detach() for p in self.module.parameters()],
+                                 1 - plan.ema)
+        return value
+
+    def _check(self, what: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(f'{self.name}: the {what} is {value} at step {self.step}; lower '
+                                'the learning rate or look for broken frames')
+
+    def averaged(self) -> dict[str, Tensor]:
+        """The module's weights, averaged where that was asked for: what is to be used."""
+        weights = self.module.state_dict()
+        names = [name for name, _ in self.module.named_parameters()]
+        return {**weights, **dict(zip(names, self.average))}
+
+    def finish(self) -> float:
+        """Put the averaged weights into the module, for evaluation; returns `mean_loss`."""
+        self.module.load_state_dict(self.averaged())
+        self.module.eval()
+        return self.mean_loss
+
+    def state(self) -> dict:
+        """All that `restore` needs: plain containers, numbers and tensors."""
+        return {'step': self.step, 'elapsed': self.elapsed, 'recent': list(self.recent),
+                'module': self.module.state_dict(), 'optimiser': self.optimiser.state_dict(),
+                'average': list(self.average), 'scaler': self.scaler.state_dict()}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `state` gave."""
+        self.step, self.elapsed = state['step'], state['elapsed']
+        self.recent.extend(state['recent'])
+        self.module.load_state_dict(state['module'])
+        self.optimiser.load_state_dict(state['optimiser'])
+        self.average = [t.to(self.device) for t in state['average']]
+        self.scaler.load_state_dict(state['scaler'])
+
+
+def cpu_has_bfloat16() -> bool:
+    """Whether products in bfloat16 are faster than in float32 here."""
+    can = getattr(torch.cpu, 'get_capabilities', dict)()
+    return bool(can.get('avx512_bf16') or can.get('amx_bf16'))
+
+
+def drawn(draw: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
+    """draw(first), .., draw(stop - 1)."""
+    return map(draw, range(first, stop))
+
+
+def drawn_ahead(draw: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
+    """draw(first), .., draw(stop - 1), made in another thread, at most `AHEAD` of them waiting."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = deque(thread.submit(draw, s) for s in range(first, min(first + AHEAD, stop)))
+        for step in range(first, stop):
+            batch = waiting.popleft().result()
+            if step + AHEAD < stop:
+                waiting.append(thread.submit(draw, step + AHEAD))
+            yield batch
+
+
+def _moved(batch: Any, device: torch.device) -> Any:
+    if device.type == 'cpu':
+        return batch
+    if isinstance(batch, Tensor):
+        return batch.pin_memory().to(device, non_blocking=True)
+    return tuple(_moved(part, device) for part in batch)
