@@ -195,7 +195,7 @@ class PredictorRig(Process):
     """A predictor with a camera before it, in a namespace of its own.
 
     Stamps are the test's, not the clock's: `next_era` is long after all that was sent before, so
-    that the window starts anew.
+    that the window restarts.
     """
 
     def __init__(self, station: Station, folder: Path, namespace: str, transport: str = 'raw',

@@ -12,7 +12,7 @@ from tkn_ros.evaluation.runs import (
     cut_runs,
     evaluate_prediction,
     evaluate_reconstruction,
-    evaluate_repeating,
+    evaluate_repeat_last,
 )
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.paper import ablations
@@ -127,11 +127,11 @@ def test_runs_are_cut_at_the_horizon_and_thinned_evenly():
 def test_figures_are_means_of_psnr_and_ssim_over_future_frames():
     runs = cut_runs([moving_square(14)], 10, 4)
     newest, future = runs[0][9], runs[0][10:]
-    repeating = evaluate_repeating(runs, 10)
+    repeating = evaluate_repeat_last(runs, 10)
     assert repeating['psnr'] == pytest.approx(np.mean([psnr(newest, f) for f in future]), abs=1e-4)
     assert repeating['ssim'] == pytest.approx(np.mean([ssim(newest, f) for f in future]), abs=1e-4)
     still = np.repeat(moving_square(1), 14, 0)
-    assert evaluate_repeating([still], 10) == {'ssim': pytest.approx(1), 'psnr': 60.0}
+    assert evaluate_repeat_last([still], 10) == {'ssim': pytest.approx(1), 'psnr': 60.0}
 
     model = TKN(TKNConfig()).eval()
     for figure in (evaluate_prediction(model, runs, 10),

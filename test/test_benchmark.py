@@ -12,10 +12,10 @@ from small_models import SIDE, WINDOW, small_config, small_model
 import tkn_ros.commands.benchmark as command
 import tkn_ros.streaming.select as choose
 from tkn_ros.benchmark import scaling, timing
-from tkn_ros.benchmark.overhead import time_surroundings
+from tkn_ros.benchmark.overhead import time_overhead
 from tkn_ros.benchmark.quality import add_quality
-from tkn_ros.benchmark.roofline import Rates, Work, count_work, floor_ms, measure_rates
-from tkn_ros.benchmark.scaling import at, exponent, format_growth, measure_growth, plot_growth
+from tkn_ros.benchmark.roofline import Rates, Work, count_work, measure_rates, roofline_ms
+from tkn_ros.benchmark.scaling import at, exponent, format_scaling, measure_scaling, plot_scaling
 from tkn_ros.benchmark.timing import Naive, Setting, at_size, format_rows, measure
 from tkn_ros.cli import main
 from tkn_ros.model.build import build
@@ -103,9 +103,9 @@ def test_quality_of_each_row():
 
 def test_the_floor_is_arithmetic():
     work = Work(encode=10 ** 9, predict=4 * 10 ** 9, draw=10 ** 9, passes=2, weights=10 ** 8)
-    assert floor_ms(work, RATES, 'float32') == pytest.approx(1e3 * (2e9 / 1e11 + 8e8 / 1e10))
-    assert floor_ms(work, RATES, 'int8+bfloat16') == pytest.approx(1e3 * (2e9 / 2e11 + 4e9 / 2e11))
-    assert floor_ms(work, RATES, 'int8') == pytest.approx(1e3 * (2e9 / 1e11 + 4e9 / 2e11))
+    assert roofline_ms(work, RATES, 'float32') == pytest.approx(1e3 * (2e9 / 1e11 + 8e8 / 1e10))
+    assert roofline_ms(work, RATES, 'int8+bfloat16') == pytest.approx(1e3 * (2e9 / 2e11 + 4e9 / 2e11))
+    assert roofline_ms(work, RATES, 'int8') == pytest.approx(1e3 * (2e9 / 1e11 + 4e9 / 2e11))
     full = build(TKNConfig()).eval()
     ten, twenty = (count_work(full, 64, 64, 10, m) for m in (10, 20))
     assert ten.passes == 1 and twenty.passes == 2 and twenty.predict == 2 * ten.predict
@@ -123,7 +123,7 @@ def test_the_machines_rates_are_plausible():
 
 
 def test_around_the_network():
-    times = time_surroundings(SIDE, SIDE, 4)
+    times = time_overhead(SIDE, SIDE, 4)
     assert set(times) == {'decode_image', 'resize', 'publish'}
     assert all(0 < t < 1000 for t in times.values())
 
@@ -131,13 +131,13 @@ def test_around_the_network():
 def test_growth(tmp_path, monkeypatch):
     monkeypatch.setattr(scaling, 'AXES', {'horizon': (2, 8), 'side': (16, 32), 'cameras': (1, 2)})
     monkeypatch.setattr(scaling, 'Setting', lambda: Setting(SIDE, SIDE, WINDOW, 2))
-    grown = measure_growth(small_model(), ('eager', 'float32'), RATES, 0.05,
+    grown = measure_scaling(small_model(), ('eager', 'float32'), RATES, 0.05,
                            axes=('horizon', 'side', 'cameras'), say=lambda text: None)
     assert [row.horizon for row in grown['horizon']] == [2, 2, 8, 8]
     assert at('side', 128).height == 128 and at('cameras', 4).batch == 4
-    text = format_growth(grown)
+    text = format_scaling(grown)
     assert '| 8 |' in text and 'time ~ horizon^' in text
-    plot_growth(grown, tmp_path / 'growth.png')
+    plot_scaling(grown, tmp_path / 'growth.png')
     assert (tmp_path / 'growth.png').stat().st_size > 5000
 
 

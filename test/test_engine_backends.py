@@ -15,12 +15,12 @@ from tkn_ros.model.build import build
 from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming.backends.base import BackendError, EagerBackend, backdrop
+from tkn_ros.streaming.backends.base import BackendError, EagerBackend, render_context
 from tkn_ros.streaming.backends.cuda import CUDABackend
 from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
 from tkn_ros.streaming.backends.openvino import OpenVINOBackend, openvino_precisions
 from tkn_ros.streaming.backends.torch_cpu import TorchBackend
-from tkn_ros.streaming.cache import KEPT_SHAPES, KeptRunners
+from tkn_ros.streaming.cache import KEPT_SHAPES, RunnerCache
 from tkn_ros.streaming.cameras import Cameras
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import SlidingWindow
@@ -83,21 +83,21 @@ def noise(*shape, seed=0):
 
 
 def compare(backend, model, tolerance, cameras=2, horizon=WINDOW + 2, size=None):
-    keypoints_off, bytes_off = tolerance
+    keypoints_error, bytes_off = tolerance
     reference, windows = EagerBackend(model), noise(cameras, WINDOW, SIDE, SIDE, 3)
     frames = np.ascontiguousarray(windows[:, -1])
     own, features = reference.encode(frames)
     mine, my_features = backend.encode(frames)
-    assert (mine.float() - own).abs().max() <= keypoints_off
+    assert (mine.float() - own).abs().max() <= keypoints_error
     torch.manual_seed(0)
     window = own[:, None] + 0.1 * torch.randn(cameras, WINDOW, *own.shape[1:])
     expected = reference.predict(window, horizon)
     predicted = backend.predict(window, horizon)
     assert predicted.shape == expected.shape
-    assert (predicted.float() - expected).abs().max() <= keypoints_off * 2
+    assert (predicted.float() - expected).abs().max() <= keypoints_error * 2
     images = windows if size is None else noise(cameras, WINDOW, *size, 3, seed=1)
-    drawn = backend.draw(expected, mine, *backdrop(backend, my_features, windows, images))
-    right = reference.draw(expected, own, *backdrop(reference, features, windows, images))
+    drawn = backend.render(expected, mine, *render_context(backend, my_features, windows, images))
+    right = reference.render(expected, own, *render_context(reference, features, windows, images))
     assert drawn.shape == right.shape == (cameras, horizon, *images.shape[2:])
     drawn, right = drawn.astype(int), right.astype(int)
     assert np.abs(drawn - right).mean() <= bytes_off
@@ -135,10 +135,10 @@ def test_later_results_leave_earlier_ones_alone(name, tolerance, folder):
     window = first[:, None].expand(-1, WINDOW, -1, -1).contiguous()
     predicted = backend.predict(window, m)
     copy = predicted.clone()
-    frames = backend.draw(predicted, first, features, noise(2, SIDE, SIDE, 3))
+    frames = backend.render(predicted, first, features, noise(2, SIDE, SIDE, 3))
     copied = frames.copy()
     backend.predict(window + 0.1, m)
-    backend.draw(predicted + 0.3, first, features, noise(2, SIDE, SIDE, 3, seed=2))
+    backend.render(predicted + 0.3, first, features, noise(2, SIDE, SIDE, 3, seed=2))
     assert torch.equal(predicted, copy) and np.array_equal(frames, copied)
 
 
@@ -244,7 +244,7 @@ def test_every_network_of_the_paper_runs_on_the_stages(structure, process):
         drawn, predicted = model(clip, 3)
     reference = EagerBackend(model)
     own, features = reference.encode(np.ascontiguousarray(frames[:, -1]))
-    mine = reference.draw(predicted, own, features, np.ascontiguousarray(frames[:, -1]))
+    mine = reference.render(predicted, own, features, np.ascontiguousarray(frames[:, -1]))
     expected = (drawn.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).numpy()
     assert np.abs(mine.astype(int) - expected).max() <= 1
 
@@ -350,7 +350,7 @@ def test_of_each_stage_the_shapes_used_last_are_kept():
         made.append((stage, len(inputs[0])))
         return made[-1]
 
-    runners = KeptRunners(compile_stage)
+    runners = RunnerCache(compile_stage)
 
     def use(stage, size):
         assert runners(stage, (torch.empty(size, 2),)) == (stage, size)
@@ -426,4 +426,4 @@ def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
     with pytest.raises(BackendError, match='pip install onnx onnxruntime'):
         make_backend(small_model(), 'onnxruntime', cached=False)
     backend = make_backend(small_model(), 'auto', cached=False)
-    assert backend.name == 'eager' and 'pip install openvino' in backend.why
+    assert backend.name == 'eager' and 'pip install openvino' in backend.reason

@@ -24,10 +24,10 @@ class Fake(EagerBackend):
         super().__init__(MODEL)
         self.name, self.precision, self.slow, self.off = name, precision, slow, off
 
-    def draw(self, *inputs):
+    def render(self, *inputs):
         import time
         time.sleep(self.slow)
-        frames = super().draw(*inputs).astype(float)
+        frames = super().render(*inputs).astype(float)
         noise = np.random.default_rng(0).normal(0, self.off, frames.shape) if self.off else 0
         return np.clip(frames + noise, 0, 255).astype(np.uint8)
 
@@ -59,8 +59,8 @@ def test_the_fastest_of_those_that_lose_no_quality(machine):
     chosen = choose.make_backend(MODEL, 'auto', horizon=4)
     assert (chosen.name, chosen.precision) == ('middle', 'fine')
     for part in ('for 4 frames', 'fast rough', 'dB', 'slow fine', 'broken  (no such thing)'):
-        assert part in chosen.why
-    assert '\n' not in chosen.why
+        assert part in chosen.reason
+    assert '\n' not in chosen.reason
 
 
 def test_the_choice_is_kept_for_the_same_weights_and_setting(machine):
@@ -69,7 +69,7 @@ def test_the_choice_is_kept_for_the_same_weights_and_setting(machine):
     assert choose.make_backend(MODEL, horizon=4).name == 'a'
     del made[:]
     again = choose.make_backend(MODEL, horizon=4)
-    assert again.name == 'a' and made == [('a', 'x')] and 'tried on' in again.why
+    assert again.name == 'a' and made == [('a', 'x')] and 'tried on' in again.reason
     choose.make_backend(MODEL, horizon=5)
     assert ('b', 'x') in made  # another horizon is another trial
     del made[:]
@@ -127,12 +127,12 @@ def test_a_kept_choice_that_is_gone_or_damaged_is_made_anew(machine):
 def test_alone_it_is_taken_without_a_trial(machine):
     backends, made = machine
     backends['eager', ''] = {'slow': 5.0}
-    assert 'pip install' in choose.make_backend(MODEL, 'auto').why
+    assert 'pip install' in choose.make_backend(MODEL, 'auto').reason
 
 
 def test_the_trial_asks_for_a_whole_prediction():
     frames = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
-    step = choose.one_prediction(EagerBackend(MODEL), frames, WINDOW, 5)
+    step = choose.prediction_step(EagerBackend(MODEL), frames, WINDOW, 5)
     for _ in range(3):
         drawn, predicted = step()
     assert drawn.shape == (2, 5, SIDE, SIDE, 3) and predicted.shape == (2, 5, 5, 3)

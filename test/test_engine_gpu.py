@@ -19,7 +19,7 @@ TOLERANCES = {'float32': (2e-3, 0.2), 'float16': (2e-2, 1.0), 'bfloat16': (5e-2,
 @pytest.mark.parametrize('precision', TOLERANCES)
 @pytest.mark.parametrize('output', ['frame', 'change'])
 def test_graphs_give_what_the_reference_gives(precision, output):
-    keypoints_off, bytes_off = TOLERANCES[precision]
+    keypoints_error, bytes_off = TOLERANCES[precision]
     model = small_model(output=output, residual=True)
     window = SlidingWindow(model)  # on the CPU, in float32
     backend = CUDABackend(model.cuda(), precision)
@@ -35,7 +35,7 @@ def test_graphs_give_what_the_reference_gives(precision, output):
         right = window.render(expected).astype(int)
         for mine, drawn in ((predicted.predicted, fast.render(predicted)),
                             (keypoints[0], frames[0])):
-            assert np.abs(mine - expected.predicted).max() < keypoints_off
+            assert np.abs(mine - expected.predicted).max() < keypoints_error
             assert np.abs(drawn - right).mean() < bytes_off
 
 

@@ -10,7 +10,7 @@ from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.streaming.rewrites import BlockConvolution, ChannelNorm, ShuffledConvolution
-from tkn_ros.streaming.stages import Encode, Predict, draw_stage, to_bytes
+from tkn_ros.streaming.stages import Encode, Predict, render_stage, to_bytes
 
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5}
 
@@ -91,7 +91,7 @@ def test_the_three_stages_are_the_whole_network(network, shuffle, channel_norm, 
     drawn, predicted = model(clip.permute(0, 1, 4, 2, 3).to(dtype) / 255, horizon)
 
     encode, predict = Encode(model.detector), Predict(model)
-    draw = draw_stage(model, shuffle, channel_norm)
+    draw = render_stage(model, shuffle, channel_norm)
     known = torch.stack([encode(clip[:, i])[0] for i in range(n)], 1)  # one frame at a time
     newest, *features = encode(clip[:, -1])
     while known.shape[1] < n + horizon:
@@ -122,5 +122,5 @@ def test_the_papers_widths(horizon):
     keypoints = torch.rand(1, horizon, 16, 3, dtype=torch.float64)
     plain = model.render(keypoints, [torch.zeros(1, 3, 64, 64, dtype=torch.float64), *features])
     for shuffle, channel_norm in ((False, False), (True, False), (True, True)):
-        draw = draw_stage(model, shuffle, channel_norm)
+        draw = render_stage(model, shuffle, channel_norm)
         assert close(draw.decode(keypoints, keypoints[:, 0], list(features)), plain)

@@ -16,7 +16,7 @@ from tkn_ros.evaluation.comparison import (
     compare,
     constant_velocity,
     format_comparison,
-    predict_all,
+    predict_by_methods,
     run_starts,
 )
 from tkn_ros.evaluation.runs import EvaluationError
@@ -74,7 +74,7 @@ def test_constant_velocity():
 
 def test_the_rest_of_a_clip_whose_keypoints_do_not_move_is_the_last_frame():
     still = np.repeat(moving_square(1), WINDOW + 2, 0)
-    _, last, moved = predict_all(small_model(output='change'), still, WINDOW)
+    _, last, moved = predict_by_methods(small_model(output='change'), still, WINDOW)
     assert np.allclose(moved, last, atol=1e-4)
 
 

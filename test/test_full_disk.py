@@ -15,9 +15,9 @@ from tkn_ros.datasets.recording import Recording
 from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training import run_folder
 from tkn_ros.training.run_folder import RunFolder, SavingError
-from tkn_ros.training.stage import Plan
+from tkn_ros.training.stage import Schedule
 from tkn_ros.training.stages import detector_stage
-from tkn_ros.training.trainer import Means, Order, train
+from tkn_ros.training.trainer import Order, RunOptions, train
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.source import Source
 
@@ -43,7 +43,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def begun(tmp_path):
     """The folder of a run, and what is to be saved in it."""
     model = small_model()
-    stage = detector_stage(model.detector, CLIPS, Plan(2, 1e-3), batch=2, max_gap=3)
+    stage = detector_stage(model.detector, CLIPS, Schedule(2, 1e-3), batch=2, max_gap=3)
     folder = RunFolder(tmp_path / 'run')
     folder.begin({})
     state = {'model': model.state_dict(), 'stage': 0, 'spent': 0.0, 'finished': False}
@@ -103,7 +103,7 @@ def test_a_run_does_not_end_for_its_pictures(tmp_path, capsys):
     out.mkdir()
     for name in ('pictures', 'tensorboard'):  # where folders should be
         (out / name).write_text('')
-    train(Order(SETTINGS, tuple(data)), out, Means(tmp_path / 'cache', picture_every=0))
+    train(Order(SETTINGS, tuple(data)), out, RunOptions(tmp_path / 'cache', picture_every=0))
     said = capsys.readouterr().err
     assert said.count('no logs for TensorBoard, since ') == 1
     assert said.count(f'no more pictures and logs for TensorBoard: {out} cannot be written') == 1
@@ -116,7 +116,7 @@ def test_a_run_does_not_end_for_a_log_of_tensorboard_that_grows_no_more(tmp_path
     data, size = write_clips(tmp_path / 'clips'), 1 << 20
     with room_for(size):
         train(Order(steps(SETTINGS, 20), tuple(data)), tmp_path / 'run',
-              Means(tmp_path / 'cache', picture_every=0))
+              RunOptions(tmp_path / 'cache', picture_every=0))
     assert max(p.stat().st_size for p in (tmp_path / 'run/tensorboard').iterdir()) == size
     assert capsys.readouterr().err.count('; the training goes on') == 1
     assert RunFolder(tmp_path / 'run').read_state()['finished']

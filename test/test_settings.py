@@ -13,7 +13,7 @@ from tkn_ros.training.settings import (
     StageSettings,
     load_settings,
     preset_names,
-    settings_from,
+    settings_from_dict,
 )
 
 
@@ -38,7 +38,7 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_done(batch,
                        joint=replace(stage, batch=count))
     sampler = ClipSampler([np.zeros((9, 8, 8, 3), np.uint8)], 0, count=count)
     try:
-        sampler.fans(batch, 3, targets)
+        sampler.multi_target_batch(batch, 3, targets)
     except ValueError:
         with pytest.raises(SettingsError, match=f'detector: a batch of {batch}.* cannot be shared '
                                                 f'by {count} processes; give --batch') as error:
@@ -47,13 +47,13 @@ def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_done(batch,
         assert batch <= better < batch + count * targets
         stage = StageSettings(batch=better)
         replace(settings, detector=stage, joint=stage).check_shared_by(count)
-        assert len(sampler.fans(better, 3, targets)) * count * targets == better
+        assert len(sampler.multi_target_batch(better, 3, targets)) * count * targets == better
     else:
         settings.check_shared_by(count)
 
 
 def test_what_a_config_names_wrongly():
     with pytest.raises(SettingsError, match='x: "epoch" is unknown; expected model, stages'):
-        settings_from({'epoch': 1}, 'x')
+        settings_from_dict({'epoch': 1}, 'x')
     with pytest.raises(SettingsError, match='x: "targets" is 1.5, expected int, as 4'):
-        settings_from({'targets': 1.5}, 'x')
+        settings_from_dict({'targets': 1.5}, 'x')

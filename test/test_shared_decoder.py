@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector
-from tkn_ros.streaming.stages import Draw
+from tkn_ros.streaming.stages import Render
 
 
 def shared_decoder(detector, shuffle=False):
     """`KeypointDetector.decode` for one background and m targets, by the rewritten decoder."""
-    draw = Draw(detector, shuffle)
+    draw = Render(detector, shuffle)
 
     def decode(keypoints, features, source=None):
         own = detector.coordinates(features[-1])  # (1, K, 3)

@@ -17,7 +17,7 @@ def clips():
 
 
 def coarse(image):
-    """Means over 8x8 pixels: sensor noise averages out, motion stays."""
+    """RunOptions over 8x8 pixels: sensor noise averages out, motion stays."""
     h, w = image.shape[:2]
     return cv2.resize(image, (w // 8, h // 8), interpolation=cv2.INTER_AREA).astype(np.float32)
 

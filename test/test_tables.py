@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tkn_ros.cli import main
-from tkn_ros.paper.flops import size_of
+from tkn_ros.paper.flops import measure_size
 from tkn_ros.paper.sizes import difference, format_sizes, size_rows
 
 
@@ -55,21 +55,21 @@ def test_explicit_and_latent_keypoints_of_table_ix(rows):
 
 
 def test_both_ways_of_counting_by_hand():
-    conv = size_of(lambda: nn.Conv2d(3, 5, 3, 2, 1), (2, 3, 8, 8))
+    conv = measure_size(lambda: nn.Conv2d(3, 5, 3, 2, 1), (2, 3, 8, 8))
     assert conv.params_m * 1e6 == pytest.approx(3 * 5 * 9 + 5)
     macs = 2 * 5 * 4 * 4 * 3 * 9
     assert conv.gmacs_thop * 1e9 == pytest.approx(macs)
     assert conv.gmacs_true * 1e9 == pytest.approx(macs)
-    back = size_of(lambda: nn.ConvTranspose2d(5, 3, 3, 2, 1, 1), (2, 5, 4, 4))
+    back = measure_size(lambda: nn.ConvTranspose2d(5, 3, 3, 2, 1, 1), (2, 5, 4, 4))
     assert back.gmacs_thop * 1e9 == pytest.approx(2 * 3 * 8 * 8 * 5 * 9)  # at the output's size
     assert back.gmacs_true * 1e9 == pytest.approx(2 * 5 * 4 * 4 * 3 * 9)  # at the input's
-    lstm = size_of(lambda: nn.LSTM(4, 6, batch_first=True), (1, 7, 4))
+    lstm = measure_size(lambda: nn.LSTM(4, 6, batch_first=True), (1, 7, 4))
     assert lstm.gmacs_true * 1e9 == pytest.approx(7 * 4 * 6 * (4 + 6))
 
 
 def test_counting_takes_no_memory_and_leaves_the_default_device():
     with torch.no_grad():
-        size = size_of(lambda: nn.Linear(10 ** 6, 10 ** 6), (1, 10 ** 6))
+        size = measure_size(lambda: nn.Linear(10 ** 6, 10 ** 6), (1, 10 ** 6))
     assert size.params_m == pytest.approx(1e6, rel=1e-5)  # 4 TB, were it real
     assert torch.zeros(1).device.type == 'cpu'
 

@@ -10,11 +10,11 @@ from tkn_ros.model.build import build
 from tkn_ros.training.background_stage import (
     SSIM_SHARE,
     SSIM_WINDOW,
-    OnBackground,
+    BackgroundPass,
     background_stage,
     picture_loss,
 )
-from tkn_ros.training.stage import Plan
+from tkn_ros.training.stage import Schedule
 
 CLIPS = [moving_square(24, seed=i) for i in range(3)]
 
@@ -38,7 +38,7 @@ def test_it_learns_and_leaves_the_rest_as_it_was(alone):
     torch.manual_seed(0)
     model = build(small_config(drifts=True, residual=True))
     before = {name: p.clone() for name, p in model.state_dict().items()}
-    stage = background_stage(model, CLIPS, Plan(60, 3e-3, warmup=5), batch=4, ahead=4, alone=alone)
+    stage = background_stage(model, CLIPS, Schedule(60, 3e-3, warmup=5), batch=4, ahead=4, alone=alone)
     losses = list(stage)
     stage.finish()
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.05
@@ -49,5 +49,5 @@ def test_it_learns_and_leaves_the_rest_as_it_was(alone):
 def test_its_pictures_are_the_models():
     model, frames = small_model(drifts=True), torch.rand(2, WINDOW + 3, 3, SIDE, SIDE)
     with torch.no_grad():
-        assert torch.allclose(OnBackground(model)(frames), model(frames[:, :WINDOW], 3)[0],
+        assert torch.allclose(BackgroundPass(model)(frames), model(frames[:, :WINDOW], 3)[0],
                               atol=1e-5)

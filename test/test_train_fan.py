@@ -6,10 +6,10 @@ import torch
 from small_models import small_config
 
 from tkn_ros.model.detector import DetectorConfig, reconstruction_loss
-from tkn_ros.model.multi_target import Fan
+from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.parts import build_detector
 from tkn_ros.training.sampler import Augmentation, ClipSampler
-from tkn_ros.training.stage import Plan
+from tkn_ros.training.stage import Schedule
 from tkn_ros.training.stages import detector_stage
 
 PLAIN = Augmentation(flip=False, reverse=False, max_rate=1, brightness=0.0, colours=False)
@@ -31,7 +31,7 @@ def test_a_fan_is_its_pairs(config):
     for weight in detector.parameters():
         torch.nn.init.normal_(weight, std=0.2)
     frames = torch.rand(2, 4, 3, 32, 32, dtype=torch.float64)
-    together = Fan(detector)(frames)
+    together = MultiTargetDetector(detector)(frames)
     each = torch.stack([detector(frames[:, 0], target) for target in frames[:, 1:].unbind(1)], 1)
     assert torch.allclose(together, each, atol=1e-10)
     gradients = [torch.autograd.grad(reconstruction_loss(x, frames[:, 1:]), detector.parameters())
@@ -45,7 +45,7 @@ def test_a_fan_is_cheaper_than_its_pairs():
         detector = build_detector(DetectorConfig(output='change'))
         frames = torch.zeros(8, 5, 3, 64, 64)
     counts = []
-    for run in (lambda: Fan(detector)(frames), lambda: detector(frames[:, 0].repeat(4, 1, 1, 1),
+    for run in (lambda: MultiTargetDetector(detector)(frames), lambda: detector(frames[:, 0].repeat(4, 1, 1, 1),
                                                                 frames[:, 1:].flatten(0, 1))):
         with FlopCounterMode(display=False) as counter:
             run()
@@ -55,7 +55,7 @@ def test_a_fan_is_cheaper_than_its_pairs():
 
 @pytest.mark.parametrize('gap, reach', [(1, 1), (5, 5), (0, 39), (100, 39)])
 def test_targets_are_other_frames_within_reach(gap, reach):
-    fans = ClipSampler([numbered(40)], 0, augmentation=PLAIN).fans(400, gap, 4)
+    fans = ClipSampler([numbered(40)], 0, augmentation=PLAIN).multi_target_batch(400, gap, 4)
     assert fans.shape == (100, 5, 3, 4, 4)
     numbers = (fans[..., 0, 0, 0] * 255).round().int()
     apart = (numbers[:, 1:] - numbers[:, :1])
@@ -67,7 +67,7 @@ def test_targets_are_other_frames_within_reach(gap, reach):
 
 
 def test_a_clip_of_one_frame_gives_that_frame():
-    assert ClipSampler([numbered(1)], 0, augmentation=PLAIN).fans(4, 3, 2).max() == 0
+    assert ClipSampler([numbered(1)], 0, augmentation=PLAIN).multi_target_batch(4, 3, 2).max() == 0
 
 
 def test_shared_by_processes_the_batch_is_the_same():
@@ -75,7 +75,7 @@ def test_shared_by_processes_the_batch_is_the_same():
     whole = ClipSampler(clips, 1)
     parts = [ClipSampler(clips, 1, rank=rank, count=2) for rank in range(2)]
     for _ in range(2):
-        assert torch.equal(whole.fans(8, 3, 2), torch.cat([p.fans(8, 3, 2) for p in parts]))
+        assert torch.equal(whole.multi_target_batch(8, 3, 2), torch.cat([p.multi_target_batch(8, 3, 2) for p in parts]))
     assert torch.equal(whole.windows(4, 5), torch.cat([p.windows(4, 5) for p in parts]))
     with pytest.raises(ValueError, match='a batch of 3 .* cannot be shared by 2 processes'):
         parts[0].windows(3, 5)
@@ -101,6 +101,6 @@ def test_cropping_enlarges_a_part_in_the_same_way_for_all_frames():
 
 def test_the_stage_counts_pairs():
     clips = [np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)]
-    stage = detector_stage(build_detector(small_config().detector), clips, Plan(1, 1e-3), batch=6,
+    stage = detector_stage(build_detector(small_config().detector), clips, Schedule(1, 1e-3), batch=6,
                            targets=3)
-    assert stage.draw(0).shape == (2, 4, 3, 32, 32)
+    assert stage.make_batch(0).shape == (2, 4, 3, 32, 32)

@@ -19,12 +19,12 @@ from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training.interrupt import Interrupt
 from tkn_ros.training.run_folder import RunFolder
 from tkn_ros.training.stage import (
-    Plan,
+    Schedule,
     Stage,
     TrainingError,
     cpu_has_bfloat16,
     drawn,
-    drawn_ahead,
+    prefetched_batches,
 )
 from tkn_ros.training.stages import detector_stage
 
@@ -72,7 +72,7 @@ def test_every_step_can_be_gone_on_from():
     def stage(seed):
         torch.manual_seed(seed)
         detector = small_model(seed).detector
-        return detector_stage(detector, CLIPS, Plan(6, 1e-2, ema=0.5), batch=2, max_gap=3)
+        return detector_stage(detector, CLIPS, Schedule(6, 1e-2, ema=0.5), batch=2, max_gap=3)
 
     whole = stage(0)
     states, losses = [], []
@@ -107,9 +107,9 @@ def test_the_average_of_the_weights_is_what_is_saved(tmp_path):
 def test_ctrl_c_once_asks_and_twice_stops():
     before = signal.getsignal(signal.SIGINT)
     with Interrupt(tell=False) as interrupt:
-        assert not interrupt.asked
+        assert not interrupt.requested
         os.kill(os.getpid(), signal.SIGINT)
-        assert interrupt.asked
+        assert interrupt.requested
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
@@ -164,14 +164,14 @@ def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
     layer = torch.nn.Linear(1, 1)
     before = layer.weight.detach().clone()
     stage = Stage('tiny', layer, lambda step: torch.zeros(1, 1),
-                  lambda net, x: (net(x) - net(x)).abs().sqrt().sum(), Plan(3, 1e-2))
+                  lambda net, x: (net(x) - net(x)).abs().sqrt().sum(), Schedule(3, 1e-2))
     with pytest.raises(TrainingError, match='norm of the gradient is nan at step 0'):
         list(stage)
     assert torch.equal(layer.weight, before)
 
 
 def test_drawn_ahead_are_the_same_batches_in_their_order():
-    assert list(drawn_ahead(lambda step: step * step, 3, 9)) == list(
+    assert list(prefetched_batches(lambda step: step * step, 3, 9)) == list(
         drawn(lambda step: step * step, 3, 9)) == [9, 16, 25, 36, 49, 64]
 
 
@@ -179,9 +179,9 @@ def test_half_precision_is_asked_for_and_changes_little():
     layer, frames = torch.nn.Conv2d(3, 3, 3), torch.rand(2, 3, 8, 8)
 
     def first_loss(**options):
-        plan = Plan(1, 0.0, half=options.pop('half', True))
+        schedule = Schedule(1, 0.0, half=options.pop('half', True))
         stage = Stage('a', layer, lambda step: frames,
-                      lambda net, x: net(x).float().square().mean(), plan, **options)
+                      lambda net, x: net(x).float().square().mean(), schedule, **options)
         return stage.half, next(iter(stage))
 
     assert first_loss()[0] is False and first_loss(half_on_cpu=True, half=False)[0] is False
@@ -295,10 +295,10 @@ def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
 
 def test_tensorboard_logs(tmp_path):
     reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    from tkn_ros.training.trainer import Means, Order, train
+    from tkn_ros.training.trainer import RunOptions, TrainConfig, train
     data = write_clips(tmp_path / 'clips')
     settings = steps(SETTINGS, 10)
-    train(Order(settings, tuple(data)), tmp_path / 'run', Means(tmp_path / 'cache'))
+    train(TrainConfig(settings, tuple(data)), tmp_path / 'run', RunOptions(tmp_path / 'cache'))
     events = reading.EventAccumulator(str(tmp_path / 'run/tensorboard'))
     events.Reload()
     stages = {'detector', 'predictor', 'background', 'joint'}

@@ -14,7 +14,7 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.synthetic.render import render_clip
 from tkn_ros.training.stages import (
     TrainingError,
-    keypoints_of,
+    detect_keypoints,
     train_detector,
     train_joint,
     train_predictor,
@@ -60,7 +60,7 @@ def test_the_detector_learns(output):
 
 def test_the_predictor_learns():
     model = untrained()
-    keypoints = keypoints_of(model.detector, CLIPS)
+    keypoints = detect_keypoints(model.detector, CLIPS)
     before = window_loss(model.predictor, keypoints)
     train_predictor(model.predictor, keypoints, 150, WINDOW, batch=16, lr=3e-3)
     assert window_loss(model.predictor, keypoints) < 0.3 * before
@@ -76,7 +76,7 @@ def test_both_learn_together():
 def trained(seed):
     model = untrained()
     losses = [train_detector(model.detector, CLIPS, 6, batch=4, max_gap=4, seed=seed)]
-    keypoints = keypoints_of(model.detector, CLIPS)
+    keypoints = detect_keypoints(model.detector, CLIPS)
     losses.append(train_predictor(model.predictor, keypoints, 6, WINDOW, batch=4, seed=seed))
     losses.append(train_joint(model, CLIPS, 3, batch=2, max_ahead=4, seed=seed))
     return losses, model.state_dict()
@@ -92,7 +92,7 @@ def test_the_same_seed_gives_the_same_weights():
 
 def test_keypoints_of_every_clip_and_of_its_mirror_image():
     model = small_model()
-    keypoints = keypoints_of(model.detector.train(), CLIPS, batch=7)
+    keypoints = detect_keypoints(model.detector.train(), CLIPS, batch=7)
     assert model.detector.training  # as it was
     assert [k.shape for k in keypoints] == [(24, 5, 3)] * 6
     with torch.no_grad():
@@ -117,14 +117,14 @@ def test_clips_that_are_too_short_are_refused():
     model = untrained()
     short = [clip[:2 * WINDOW - 1] for clip in CLIPS]
     with pytest.raises(TrainingError, match='no clip has 8 frames'):
-        train_predictor(model.predictor, keypoints_of(model.detector, short), 5, WINDOW)
+        train_predictor(model.predictor, detect_keypoints(model.detector, short), 5, WINDOW)
     with pytest.raises(ValueError, match='no clip has 8 frames'):
         train_joint(model, short, 5, max_ahead=4)
 
 
 def test_short_clips_are_passed_over_where_there_are_longer_ones():
     model = untrained()
-    keypoints = keypoints_of(model.detector, [CLIPS[0][:5], CLIPS[1]])
+    keypoints = detect_keypoints(model.detector, [CLIPS[0][:5], CLIPS[1]])
     weights = [0.4, 0.1] * 2
     assert train_predictor(model.predictor, keypoints, 3, WINDOW, batch=4, weights=weights) > 0
 

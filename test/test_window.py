@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import KEYPOINTS, SIDE, WINDOW, moving_square, repeat_last_model, small_model
 
-from tkn_ros.streaming.stages import draw_stage
+from tkn_ros.streaming.stages import render_stage
 from tkn_ros.streaming.window import SlidingWindow
 
 MS = 1_000_000
@@ -60,7 +60,7 @@ def test_in_double_precision_nothing_but_rounding_is_left(output):
     with torch.no_grad():
         _, observed, seen = window.sample()  # a Prediction holds float32, as the messages do
         cached = model.predict_keypoints(observed[None], 6)
-        newest, draw = seen[-1], draw_stage(model, shuffle=False)
+        newest, draw = seen[-1], render_stage(model, shuffle=False)
         d = draw.decode(cached, newest.keypoints[None], newest.features[1:])
         drawn = draw.compose(d, newest.features[0])[0]
         expected, predicted = whole_network(model, frames[-WINDOW:], 6)
@@ -79,8 +79,8 @@ def test_a_prediction_is_stamped_by_the_period_and_keeps_the_newest_frame():
     assert prediction.predicted_ns == [stamps[-1] + j * 40 * MS for j in range(1, 8)]
     assert prediction.observed.shape == (WINDOW, KEYPOINTS, 3)
     assert prediction.predicted.shape == (7, KEYPOINTS, 3)
-    assert prediction.background.stamp_ns == stamps[-1]
-    assert np.array_equal(prediction.background.image, frames[-1])
+    assert prediction.newest.stamp_ns == stamps[-1]
+    assert np.array_equal(prediction.newest.image, frames[-1])
 
 
 def test_a_lost_frame_is_interpolated_between_its_neighbours():
@@ -285,4 +285,4 @@ def test_whatever_the_stamps_are_a_prediction_is_whole(intervals, period):
         assert all(b - a == prediction.period_ns > 0 for a, b in pairwise(stamps))
         assert np.isfinite(prediction.observed).all() and np.isfinite(prediction.predicted).all()
         assert prediction.observed.shape == (WINDOW, KEYPOINTS, 3)
-        assert prediction.background.stamp_ns == prediction.observed_ns[-1]
+        assert prediction.newest.stamp_ns == prediction.observed_ns[-1]

@@ -9,7 +9,7 @@ from small_models import moving_square, small_config
 
 from tkn_ros.training.sampler import Augmentation
 from tkn_ros.training.settings import Settings, StageSettings
-from tkn_ros.training.trainer import Means, Order, train
+from tkn_ros.training.trainer import RunOptions, TrainConfig, train
 
 SETTINGS = Settings(
     model=small_config(drifts=True), stages=('detector', 'predictor', 'background', 'joint'),
@@ -90,8 +90,8 @@ def steps(settings: Settings, count: int) -> Settings:
 
 
 def run(folder: Path, settings: Settings = SETTINGS, out: str = 'run', resume: bool = False,
-        save_every: float = 1e9, **order):
+        save_every: float = 1e9, **config):
     """Train on clips in `folder`; the weights."""
-    data = order.pop('data', None) or write_clips(folder / 'clips')
-    means = Means(folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False)
-    return train(Order(settings, tuple(data), **order), folder / out, means, resume=resume)
+    data = config.pop('data', None) or write_clips(folder / 'clips')
+    options = RunOptions(folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False)
+    return train(TrainConfig(settings, tuple(data), **config), folder / out, options, resume=resume)

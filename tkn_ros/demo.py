@@ -19,7 +19,7 @@ from tqdm import tqdm
 from tkn_ros.evaluation.bag_report import report
 from tkn_ros.install import install_prefix
 from tkn_ros.model.checkpoints import load_checkpoint
-from tkn_ros.model.devices import choose_device
+from tkn_ros.model.devices import select_device
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.open import open_video
@@ -59,7 +59,7 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
 
     Fills in `options.output_size` where it was not given.
     """
-    choose_device(options.device)
+    select_device(options.device)
     if options.horizon < 1:
         raise ValueError(f'--horizon is {options.horizon}, expected at least 1')
     window = options.window or load_checkpoint(options.weights).config.window
@@ -80,7 +80,7 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
         return source.name, options.seconds
 
 
-class Processes:
+class NodeProcesses:
     """The nodes, each with its log; none outlives the `with` block."""
 
     def __init__(self, folder: Path):
@@ -134,7 +134,7 @@ class Processes:
 
 def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
     """Run the three nodes over one clip. Returns the predictor's peak resident memory [MiB]."""
-    with Processes(folder) as nodes:
+    with NodeProcesses(folder) as nodes:
         camera = {'image': CAMERA, '__ns': '/tkn'}
         predictor = nodes.start('predictor', camera, {
             'window': options.window, 'horizon': options.horizon, 'weights': options.weights,

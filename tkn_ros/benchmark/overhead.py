@@ -10,7 +10,7 @@ CAMERA = 480, 640  # height and width of the picture that comes in
 REPETITIONS = 30
 
 
-def time_surroundings(height: int, width: int, horizon: int) -> dict[str, float]:
+def time_overhead(height: int, width: int, horizon: int) -> dict[str, float]:
     """Median times [ms] of one prediction's other work on this machine.
 
     decode_image: a JPEG of CAMERA's size; resize: to the network's size; publish: `horizon` frames

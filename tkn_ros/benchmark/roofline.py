@@ -11,7 +11,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.stages import all_stages, source_of
+from tkn_ros.streaming.stages import all_stages, source_and_mean
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,17 @@ def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
     b, k = cameras, model.config.detector.keypoints
     with next(model.parameters()).device:
         frames = torch.zeros(b, height, width, 3, dtype=torch.uint8)
-        observed, own, drawn = (torch.zeros(b, m, k, 3) for m in (window, 1, horizon))
+        observed, source_keypoints, drawn = (torch.zeros(b, m, k, 3) for m in (window, 1, horizon))
     stages = all_stages(model)
     features, source, background = list(stages['encode'](frames)[1:]), frames, 0
     if 'background' in stages:
         pictures = frames[:, None].repeat(1, window, 1, 1, 1)  # (B, n, H, W, 3)
         features.append(stages['background'](pictures))
-        source = source_of(pictures)
+        source = source_and_mean(pictures)
         background = _macs(stages['background'], pictures)
     passes = -(-horizon // window)
     return Work(_macs(stages['encode'], frames), passes * _macs(stages['predict'], observed),
-                background + _macs(stages['draw'], drawn, own[:, 0], source, *features),
+                background + _macs(stages['draw'], drawn, source_keypoints[:, 0], source, *features),
                 passes, sum(p.numel() for p in model.predictor.parameters()))
 
 
@@ -104,7 +104,7 @@ def _macs(stage, *inputs) -> int:
     return counter.get_total_flops() // 2
 
 
-def floor_ms(work: Work, rates: Rates, precision: str) -> float:
+def roofline_ms(work: Work, rates: Rates, precision: str) -> float:
     """[ms] for one prediction in a backend's precision, of which 'int8' is the predictor's part.
 
     Products of 8 bits count as bfloat16's.

@@ -28,7 +28,7 @@ def at(axis: str, value: int) -> Setting:
     return replace(base, **{{'cameras': 'batch'}.get(axis, axis): value})
 
 
-def measure_growth(model: TKN, backend: tuple[str, str], rates: Rates, seconds: float,
+def measure_scaling(model: TKN, backend: tuple[str, str], rates: Rates, seconds: float,
                    threads: int = 0, axes: Sequence[str] = tuple(AXES),
                    say: Callable[[str], None] = print) -> dict[str, list[Row]]:
     """The rows of one backend (and of the naive model) along each axis: {axis: [..]}."""
@@ -56,7 +56,7 @@ def exponent(axis: str, rows: Sequence[Row]) -> float:
                  / np.log((value_of(axis, last) / value_of(axis, first)) ** power))
 
 
-def format_growth(grown: dict[str, list[Row]]) -> str:
+def format_scaling(grown: dict[str, list[Row]]) -> str:
     """A Markdown table for each axis."""
     parts = []
     for axis, rows in grown.items():
@@ -72,7 +72,7 @@ def format_growth(grown: dict[str, list[Row]]) -> str:
     return '\n'.join(parts)
 
 
-def plot_growth(grown: dict[str, list[Row]], path: str | Path) -> None:
+def plot_scaling(grown: dict[str, list[Row]], path: str | Path) -> None:
     """One picture with a panel for each axis; both scales logarithmic."""
     import matplotlib
     matplotlib.use('Agg')

@@ -20,9 +20,9 @@ import numpy as np
 import psutil
 import torch
 
-from tkn_ros.benchmark.roofline import Rates, count_work, floor_ms
+from tkn_ros.benchmark.roofline import Rates, count_work, roofline_ms
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, BackendError, backdrop
+from tkn_ros.streaming.backends.base import Backend, BackendError, render_context
 from tkn_ros.streaming.select import candidates, make_backend, processor
 
 REPETITIONS = 6  # in a turn; the first is not counted
@@ -51,7 +51,7 @@ class Row:
 
     ratio_to_naive: how many times faster than the naive model in the same run; fps: predicted
     frames a second, of all cameras; psnr_loss_db: against eager float32, on the test clips;
-    stages: median of encode, predict, draw; floor_percent: of the speed that the machine's
+    stages: median of encode, predict, draw; roofline_percent: of the speed that the machine's
     arithmetic and memory would allow in this precision; resident_mb: what the backend added to
     the process; cuda_peak_mb: what it took at most on the GPU, its making included.
     """
@@ -72,7 +72,7 @@ class Row:
     psnr_db: float | None = None
     ssim: float | None = None
     psnr_loss_db: float | None = None
-    floor_percent: float | None = None
+    roofline_percent: float | None = None
     resident_mb: float | None = None
     cuda_peak_mb: float | None = None
     chosen: bool = False
@@ -125,7 +125,7 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
     """All backends of `names` (name, precision) and the naive model at one setting.
 
     The turns go on for `seconds`, but at least `least` times. A backend that cannot be had is
-    told by `say` and left out.
+    reported by `say` and left out.
     """
     model = at_size(model, setting)
     device = str(next(model.parameters()).device)
@@ -212,7 +212,7 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
         predicted = backend.predict(torch.stack(ring, 1), setting.horizon)
         known = now()
         pictures = np.take(clip, order + turn, 1, mode='wrap')  # (B, n, H, W, 3)
-        backend.draw(predicted, newest, *backdrop(backend, features, pictures))
+        backend.render(predicted, newest, *render_context(backend, features, pictures))
         return encoded, known, now()
 
     return run
@@ -254,7 +254,7 @@ def _row(contender: _Contender, naive: _Contender, setting: Setting, rates: Rate
     if contender.stages:
         row.stages = dict(zip(('encode', 'predict', 'draw'),
                               (float(t) for t in np.median(contender.stages, 0))))
-    row.floor_percent = 100 * floor_ms(work, rates, backend.precision) / median
+    row.roofline_percent = 100 * roofline_ms(work, rates, backend.precision) / median
     return row
 
 
@@ -275,7 +275,7 @@ def format_rows(rows: Sequence[Row]) -> str:
         name = f'{row.backend} {row.precision}{" *" if row.chosen else ""}'
         lines.append(
             f'{name:24} {row.ms_median:8.2f} {row.ms_p99:8.2f} {row.fps:8.0f} '
-            f'{row.ratio_to_naive:7.2f} {_number(row.floor_percent, "%"):>6} '
+            f'{row.ratio_to_naive:7.2f} {_number(row.roofline_percent, "%"):>6} '
             f'{_number(row.cuda_peak_mb or row.resident_mb):>6}  {stages}')
     return '\n'.join(lines)
 

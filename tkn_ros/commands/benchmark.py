@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
 
     import torch
 
-    from tkn_ros.benchmark.overhead import time_surroundings
+    from tkn_ros.benchmark.overhead import time_overhead
     from tkn_ros.benchmark.quality import add_quality
     from tkn_ros.benchmark.roofline import measure_rates
     from tkn_ros.benchmark.timing import (
@@ -73,11 +73,11 @@ def run(options: argparse.Namespace) -> None:
         format_rows,
         measure,
     )
-    from tkn_ros.model.devices import choose_device
+    from tkn_ros.model.devices import select_device
     from tkn_ros.streaming.select import make_backend
     threads = options.threads or os.cpu_count()
     torch.set_num_threads(threads)
-    device = choose_device(options.device)
+    device = select_device(options.device)
     model = load_network(options.weights).to(device)
     rates = measure_rates(device, 1.0 if options.quick else 3.0)
     names = ([_name(text) for text in options.backends] if options.backends
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> None:
     for setting in settings:  # first, since what it converts is needed in any case
         best = make_backend(at_size(model, setting), 'auto', '', threads, setting.horizon,
                             setting.window, setting.batch)
-        chosen[str(setting)] = {'backend': best.name, 'precision': best.precision, 'why': best.why}
+        chosen[str(setting)] = {'backend': best.name, 'precision': best.precision, 'why': best.reason}
         del best
     for i, setting in enumerate(settings):
         seconds = options.seconds
@@ -112,13 +112,13 @@ def run(options: argparse.Namespace) -> None:
     if late:
         print('\nToo late for the quality figures: leave out --quick')
     else:
-        judge, clips, told = _judge(options, model, min(options.horizons))
+        judge, clips, description = _judge(options, model, min(options.horizons))
         add_quality(rows, judge, clips, options.window, threads)
-        print(f'\nQuality, {told}\n{format_quality(rows)}')
-        machine['quality'] = told
-    machine['surroundings_ms'] = time_surroundings(64, 64, max(options.horizons))
+        print(f'\nQuality, {description}\n{format_quality(rows)}')
+        machine['quality'] = description
+    machine['overhead_ms'] = time_overhead(64, 64, max(options.horizons))
     print('\nAround the network [ms]: ' + ', '.join(
-        f'{name} {ms:.2f}' for name, ms in machine['surroundings_ms'].items()))
+        f'{name} {ms:.2f}' for name, ms in machine['overhead_ms'].items()))
     if device == 'cpu' and options.weights == 'full' and not late:
         machine['startup_s'] = _startup(threads, settings[0].horizon)
         print(f'Start from the cache to the first prediction: {machine["startup_s"]:.1f} s')
@@ -171,19 +171,19 @@ def _describe(machine: dict, threads: int) -> str:
 def _judge(options, model, horizon: int):
     """The network and the clips for the quality figures, and what they are in words."""
     from tkn_ros.streaming.quality import synthetic_clips
-    told = ''
+    description = ''
     if options.weights == 'full':
         try:
             judge = load_network(options.quality_weights)
-            told = f'{options.quality_weights} weights'
+            description = f'{options.quality_weights} weights'
         except (ValueError, OSError) as error:
-            judge, told = model, f'untrained ({error})'
+            judge, description = model, f'untrained ({error})'
         judge = judge.to(next(model.parameters()).device)
     else:
-        judge, told = model, f'weights {options.weights}'
+        judge, description = model, f'weights {options.weights}'
     if not options.clips:
         clips = synthetic_clips(judge, options.window, horizon)
-        return judge, clips, f'{told}, {len(clips)} runs of synthetic scenes'
+        return judge, clips, f'{description}, {len(clips)} runs of synthetic scenes'
     import numpy as np
 
     from tkn_ros.datasets.clips import resize_clip
@@ -196,16 +196,16 @@ def _judge(options, model, horizon: int):
             videos.append(np.stack([resize_clip([frame.image], *side)[0] for frame in source]))
     runs = cut_runs(videos, options.window, horizon, 8 if options.quick else 40)
     names = ', '.join(Path(path).name for path in options.clips)
-    return judge, runs, f'{told}, {len(runs)} runs of {options.window} -> {horizon} of {names}'
+    return judge, runs, f'{description}, {len(runs)} runs of {options.window} -> {horizon} of {names}'
 
 
 def _startup(threads: int, horizon: int) -> float:
     """A new process, from its start to the first prediction of the full-size network [s]."""
     code = ('import torch; torch.set_num_threads({0}); import numpy as np\n'
             'from tkn_ros.commands.benchmark import load_network\n'
-            'from tkn_ros.streaming.select import make_backend, one_prediction\n'
+            'from tkn_ros.streaming.select import make_backend, prediction_step\n'
             'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
-            'one_prediction(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n')
+            'prediction_step(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n')
     started = time.perf_counter()
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, '-c', code.format(threads, horizon)], cwd=root,
@@ -217,16 +217,16 @@ def _startup(threads: int, horizon: int) -> float:
 
 def _growth(options, model, chosen: dict, rates, threads: int) -> dict:
     """Measure, print, and leave in --growth."""
-    from tkn_ros.benchmark.scaling import format_growth, measure_growth, plot_growth
+    from tkn_ros.benchmark.scaling import format_scaling, measure_scaling, plot_scaling
     best = list(chosen.values())[min(1, len(chosen) - 1)]
     print(f'\nGrowth of {best["backend"]} {best["precision"]}')
-    grown = measure_growth(model, (best['backend'], best['precision']), rates,
+    grown = measure_scaling(model, (best['backend'], best['precision']), rates,
                            options.seconds / 4, threads)
-    text = format_growth(grown)
+    text = format_scaling(grown)
     print(text)
     if options.growth:
         folder = Path(options.growth)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / 'growth.md').write_text(text)
-        plot_growth(grown, folder / 'growth.png')
+        plot_scaling(grown, folder / 'growth.png')
     return {axis: [vars(row) for row in rows] for axis, rows in grown.items()}

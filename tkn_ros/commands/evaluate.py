@@ -38,10 +38,10 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.evaluation.comparison import compare, format_comparison
     from tkn_ros.evaluation.report import write_report
     from tkn_ros.model.checkpoints import load_checkpoint
-    from tkn_ros.model.devices import choose_device
+    from tkn_ros.model.devices import select_device
     from tkn_ros.paper.kth_tables import format_kth
     from tkn_ros.video.writers import whole_file
-    model = load_checkpoint(options.weights, choose_device(options.device))
+    model = load_checkpoint(options.weights, select_device(options.device))
     config, horizon = model.config, options.horizon
     cache = cache_folder(options)
     split = '' if options.split == 'all' else options.split

@@ -39,5 +39,5 @@ def run(options: argparse.Namespace) -> None:
     for done in export(model, options.out, options.format, options.parts, options.horizon,
                        options.cameras, options.window or 0):
         print(f'{done.path}: {done.path.stat().st_size / 1e6:.1f} MB; differs from the reference '
-              f'by {done.keypoints_off:.1e} in keypoints and features, by {done.frames_off} of '
+              f'by {done.keypoints_error:.1e} in keypoints and features, by {done.frames_error} of '
               '255 in frames')

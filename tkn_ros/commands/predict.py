@@ -41,11 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Predict and write."""
     from tkn_ros.model.checkpoints import load_checkpoint
-    from tkn_ros.model.devices import choose_device
+    from tkn_ros.model.devices import select_device
     from tkn_ros.streaming.predict_video import check_out, predict_video
     from tkn_ros.video.open import open_source
     check_out(options.out)
-    model = load_checkpoint(options.weights, choose_device(options.device))
+    model = load_checkpoint(options.weights, select_device(options.device))
     size = (options.size[1], options.size[0]) if options.size else None
     with open_source(options.video, options.topic, options.fps) as source:
         count = predict_video(model, source, Path(options.out), options.horizon, size,

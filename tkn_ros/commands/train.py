@@ -14,7 +14,7 @@ from tkn_ros.commands.options import add_data, add_device, cache_folder, positiv
 if TYPE_CHECKING:
     from tkn_ros.training.processes import Processes
     from tkn_ros.training.settings import Settings
-    from tkn_ros.training.trainer import Order
+    from tkn_ros.training.trainer import TrainConfig
 
 DESCRIPTION = (
     'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
@@ -57,16 +57,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train; then evaluate, where there is something to test on."""
-    from tkn_ros.model.devices import choose_device
-    from tkn_ros.training.processes import joined
-    device = choose_device(options.device)
+    from tkn_ros.model.devices import select_device
+    from tkn_ros.training.processes import init_processes
+    device = select_device(options.device)
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
-    with joined(device) as processes:
+    with init_processes(device) as processes:
         try:
             _run(options, device, processes)
         except (ValueError, OSError, RuntimeError) as error:
-            if processes.first:
+            if processes.is_main:
                 raise
             message = ' '.join(str(error).split())
             print(f'tkn: process {processes.rank}: {message}', file=sys.stderr)
@@ -75,39 +75,39 @@ def run(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
     from tkn_ros.training.run_folder import RunFolder
-    from tkn_ros.training.trainer import Means, Order, difference, train
+    from tkn_ros.training.trainer import RunOptions, TrainConfig, difference, train
     folder = RunFolder(options.out)
     if folder.exists and not options.resume:
         raise ValueError(f'{options.out} holds a training run already; go on with --resume or give '
                          'another --out')
-    order = _order(options) if options.data else None
+    config = _train_config(options) if options.data else None
     if options.resume and folder.exists:
-        found = Order.of(folder.read())
-        problem = order and difference(order.table(), found.table())
+        found = TrainConfig.from_dict(folder.read())
+        problem = config and difference(config.to_dict(), found.to_dict())
         if problem:
             raise ValueError(f'{options.out} is a run of other settings: {problem}; leave them out '
                              'with --resume, or give another --out')
-        order = found
-    if order is None:
+        config = found
+    if config is None:
         raise ValueError(f'{options.out} holds no training run; give --data to begin one'
                          if options.resume else 'what to learn from? give --data PATH')
     processes.wait()  # all have looked before the first one writes
     cache = cache_folder(options)
-    means = Means(cache, device, options.minutes, options.save_every, options.picture_every,
+    run_options = RunOptions(cache, device, options.minutes, options.save_every, options.picture_every,
                   not options.no_tensorboard)
-    model = train(order, options.out, means, processes, options.resume)
-    if processes.first:
+    model = train(config, options.out, run_options, processes, options.resume)
+    if processes.is_main:
         print(f'weights: {folder.model}', flush=True)
-        _evaluate(options, order, means, model)
+        _evaluate(options, config, run_options, model)
 
 
-def _order(options: argparse.Namespace) -> Order:
-    from tkn_ros.training.trainer import Order
+def _train_config(options: argparse.Namespace) -> TrainConfig:
+    from tkn_ros.training.trainer import TrainConfig
     settings = _settings(options)
     init = options.init or ''
     if init and init != 'default':
         init = str(Path(init).resolve())
-    return Order(settings, tuple(options.data), options.part, options.topic, init)
+    return TrainConfig(settings, tuple(options.data), options.part, options.topic, init)
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -146,19 +146,19 @@ def _settings(options: argparse.Namespace) -> Settings:
     return replace(settings, model=model)
 
 
-def _evaluate(options: argparse.Namespace, order: Order, means, model) -> None:
+def _evaluate(options: argparse.Namespace, config: TrainConfig, run_options, model) -> None:
     from tkn_ros.datasets.clips import load_clips, long_enough
     from tkn_ros.datasets.find import knows_split
     from tkn_ros.datasets.recording import TEST
     from tkn_ros.evaluation.comparison import compare, format_comparison
     from tkn_ros.paper.kth_tables import format_kth
-    paths = options.test or [p for p in order.data if knows_split(p, order.topic)]
+    paths = options.test or [p for p in config.data if knows_split(p, config.topic)]
     if not paths:
         return
-    config, horizon = model.config, order.settings.horizon
-    clips = load_clips(paths, config.height, config.width, means.cache, TEST, topic=order.topic)
-    clips = long_enough(clips, config.window + horizon,
-                        f'window {config.window} + horizon {horizon}')
+    network, horizon = model.config, config.settings.horizon
+    clips = load_clips(paths, network.height, network.width, run_options.cache, TEST, topic=config.topic)
+    clips = long_enough(clips, network.window + horizon,
+                        f'window {network.window} + horizon {horizon}')
     results = compare(model, clips, horizon)
     print(format_comparison(results))
     print(format_kth(results, model), end='')

@@ -139,7 +139,7 @@ def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.nda
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames])
 
 
-def liveliest_run(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
+def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
     """The `length` frames of a clip between whose first and last most changes: (length, ..)."""
     starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
     change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]

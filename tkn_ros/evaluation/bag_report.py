@@ -6,7 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tkn_ros.evaluation.recorded_predictions import SECOND, BagLog, Moment, Timeline, read_moments
+from tkn_ros.evaluation.recorded_predictions import (
+    SECOND,
+    BagLog,
+    PredictionRecord,
+    Timeline,
+    read_records,
+)
 from tkn_ros.video.drawing import caption, draw_paths, fit, rows, side_by_side, strip
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.metrics import psnr, ssim
@@ -36,7 +42,7 @@ class Step:
 class Sample:
     """One measured prediction with its true future, for the montage."""
 
-    moment: Moment
+    record: PredictionRecord
     observed: list[np.ndarray]
     truth: list[np.ndarray]
     motion: float  # mean absolute difference of the last true frame to the newest observed one
@@ -60,25 +66,25 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
     gif: list[np.ndarray] = []
     with ExitStack() as stack:
         video, rate, every = None, 0.0, 1
-        for moment in read_moments(bag, camera, namespace, timeline, log):
-            panel = _panel(moment)
+        for record in read_records(bag, camera, namespace, timeline, log):
+            panel = _panel(record)
             if video is None:
-                period = float(np.median(np.diff(list(timeline.moments)))) if (
-                    len(timeline.moments) > 1) else SECOND / 30
+                period = float(np.median(np.diff(list(timeline.records)))) if (
+                    len(timeline.records) > 1) else SECOND / 30
                 rate = SECOND / period
                 every = max(1, round(rate / GIF_FPS))
                 video = stack.enter_context(VideoWriter(out / 'prediction.mp4', rate))
             video.write(panel)
-            if moment.hindsight and len(stamps) % every == 0:
+            if record.earlier_prediction and len(stamps) % every == 0:
                 gif.append(panel)
-            if moment.frames and not steps:  # what there is to show of a very short clip
-                best = Sample(moment, [m.image for m in timeline.before(
-                    moment.stamp, len(moment.frames))], [], -1.0)
-            if moment.frames and len(stamps) % max(1, log.announced // EVALUATED) == 0:
-                sample = _measure(moment, timeline, steps)
+            if record.frames and not steps:  # what there is to show of a very short clip
+                best = Sample(record, [m.image for m in timeline.before(
+                    record.stamp, len(record.frames))], [], -1.0)
+            if record.frames and len(stamps) % max(1, log.announced // EVALUATED) == 0:
+                sample = _measure(record, timeline, steps)
                 if sample and (best is None or sample.motion > best.motion):
                     best = sample
-            stamps.append(moment.stamp)
+            stamps.append(record.stamp)
             gif = gif[:round(GIF_SECONDS * rate / every)]
         if not log.images:
             raise VideoError(f'{bag}: it holds no image on {camera}')
@@ -91,49 +97,49 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
     return _summary(log, steps, stamps)
 
 
-def _panel(moment: Moment) -> np.ndarray:
-    """The moment as it was beside the moment as it had been predicted."""
-    height, width = moment.image.shape[:2]
+def _panel(record: PredictionRecord) -> np.ndarray:
+    """The frame as it was beside the frame as it had been predicted."""
+    height, width = record.image.shape[:2]
     size = (PANEL_HEIGHT, round(PANEL_HEIGHT * width / height))
-    actual = fit(moment.image, *size)
-    if moment.now is not None:
-        actual = draw_paths(moment.image, moment.now, moment.future, size)
-    if moment.hindsight is None:
+    actual = fit(record.image, *size)
+    if record.now is not None:
+        actual = draw_paths(record.image, record.now, record.future, size)
+    if record.earlier_prediction is None:
         predicted, text = np.full_like(actual, 24), 'predicted: waiting for the first window'
     else:
-        frame, ago = moment.hindsight
+        frame, ago = record.earlier_prediction
         predicted, text = fit(frame, *size), f'the same moment, predicted {ago / SECOND:.2f} s ago'
     return side_by_side([caption(actual, 'actual, keypoints and their predicted paths'),
                          caption(predicted, text)])
 
 
-def _measure(moment: Moment, timeline: Timeline, steps: list[Step]) -> Sample | None:
+def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) -> Sample | None:
     """Add one prediction's figures to `steps`; None where its future is not all there."""
-    height, width = moment.frames[0].shape[:2]
-    last = fit(moment.image, height, width)
-    truth = [timeline.nearest(s, moment.period // 2) for s in moment.future_stamps]
+    height, width = record.frames[0].shape[:2]
+    last = fit(record.image, height, width)
+    truth = [timeline.nearest(s, record.period // 2) for s in record.future_stamps]
     if None in truth:
         return None
     steps += [Step() for _ in range(len(truth) - len(steps))]
-    for step, predicted, actual in zip(steps, moment.frames, truth):
+    for step, predicted, actual in zip(steps, record.frames, truth):
         true = fit(actual.image, height, width)
         step.psnr.append(min(psnr(predicted, true), PSNR_CAP))
         step.ssim.append(ssim(predicted, true))
         step.psnr_repeat_last.append(min(psnr(last, true), PSNR_CAP))
         step.ssim_repeat_last.append(ssim(last, true))
     motion = float(np.abs(true.astype(np.float32) - last).mean())
-    return Sample(moment, [m.image for m in timeline.before(moment.stamp, len(truth))],
+    return Sample(record, [m.image for m in timeline.before(record.stamp, len(truth))],
                   [m.image for m in truth], motion)
 
 
 def _montage(sample: Sample) -> np.ndarray:
-    height, width = sample.moment.image.shape[:2]
+    height, width = sample.record.image.shape[:2]
     cell = (round(128 * height / width), 128)
-    seconds = (sample.moment.future_stamps[-1] - sample.moment.stamp) / SECOND
+    seconds = (sample.record.future_stamps[-1] - sample.record.stamp) / SECOND
     return rows([(strip(frames, *cell, 6), text) for frames, text in (
         (sample.observed, 'observed, the newest on the right'),
         (sample.truth, f'what came in the next {seconds:.2f} s'),
-        (sample.moment.frames, f'what had been predicted for the next {seconds:.2f} s')) if frames])
+        (sample.record.frames, f'what had been predicted for the next {seconds:.2f} s')) if frames])
 
 
 def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:

@@ -87,14 +87,14 @@ def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
 def _figures(model: TKN, run: np.ndarray, n: int) -> np.ndarray:
     """Of one run of frames, (n + m, H, W, 3) uint8: (m, methods, figures)."""
     out = []
-    for drawn in predict_all(model, run, n):
+    for drawn in predict_by_methods(model, run, n):
         out.append([[min(psnr(p, t / 255.0), PSNR_CAP), ssim(p, t / 255.0)]
                     for p, t in zip(drawn, run[n:])])
     return np.array(out).swapaxes(0, 1)
 
 
 @torch.inference_mode()
-def predict_all(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
+def predict_by_methods(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
     """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each."""
     m = len(run) - n
     observed = to_tensor(np.ascontiguousarray(run[:n])).to(next(model.parameters()).device)

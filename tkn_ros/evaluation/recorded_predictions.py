@@ -1,7 +1,7 @@
-"""Reads a bag of camera and predictions as moments: what was seen, and what was predicted of it.
+"""Reads a bag of camera and predictions as records: what was seen, and what was predicted of it.
 
 Works on any rosbag2 with these topics, ours or one of `ros2 bag record`. Memory is bounded: each
-moment is kept only until the future that was predicted from it has been seen.
+record is kept only until the future that was predicted from it has been seen.
 """
 
 from collections import OrderedDict
@@ -18,11 +18,11 @@ from tkn_ros.video.encodings import to_rgb
 from tkn_ros.video.frame import VideoError
 
 SECOND = 10 ** 9
-KEPT = 32  # moments that stay at least, whatever their age
+KEPT = 32  # records that stay at least, whatever their age
 
 
 @dataclass
-class Moment:
+class PredictionRecord:
     """One camera image and what was predicted from it."""
 
     stamp: int  # [ns]
@@ -31,7 +31,8 @@ class Moment:
     future: list[np.ndarray] = field(default_factory=list)  # m times (K, 3)
     future_stamps: list[int] = field(default_factory=list)  # m, [ns]
     frames: list[np.ndarray] = field(default_factory=list)  # m predicted frames, or none
-    hindsight: tuple[np.ndarray, int] | None = None  # this moment as predicted, and so long ago
+    # this frame as it had been predicted, and how long before [ns]
+    earlier_prediction: tuple[np.ndarray, int] | None = None
 
     @property
     def period(self) -> int:
@@ -41,7 +42,7 @@ class Moment:
 
 @dataclass
 class BagLog:
-    """What a bag held, filled in while its moments are read."""
+    """What a bag held, filled in while its records are read."""
 
     announced: int = 0  # predictions that the bag's index names
     images: int = 0
@@ -50,66 +51,66 @@ class BagLog:
 
 
 class Timeline:
-    """The moments that are still of use, by stamp, and predictions finding their place in it."""
+    """The records that are still of use, by stamp, and predictions finding their place in it."""
 
     def __init__(self):
-        self.moments: OrderedDict[int, Moment] = OrderedDict()
-        self.burst: list[tuple[int, np.ndarray]] = []
+        self.records: OrderedDict[int, PredictionRecord] = OrderedDict()
+        self.pending_frames: list[tuple[int, np.ndarray]] = []
         self.horizon = 0
 
     def add_image(self, stamp: int, image: np.ndarray) -> None:
-        """A new newest moment, with the longest look ahead at it, if there was one."""
-        moment = self.moments[stamp] = Moment(stamp, image)
-        for earlier in self.moments.values():
+        """A new newest record, with the longest look ahead at it, if there was one."""
+        record = self.records[stamp] = PredictionRecord(stamp, image)
+        for earlier in self.records.values():
             for when, frame in zip(earlier.future_stamps, earlier.frames):
                 if abs(when - stamp) * 2 <= earlier.period:
-                    moment.hindsight = (frame, stamp - earlier.stamp)
+                    record.earlier_prediction = (frame, stamp - earlier.stamp)
                     return
 
     def add_keypoints(self, message) -> None:
         """A tkn_ros/msg/PredictedKeypoints."""
-        moment = self.moments.get(to_ns(message.header.stamp))
-        if moment is not None and message.predicted:
-            moment.now = _points(message.observed[-1])
-            moment.future = [_points(f) for f in message.predicted]
-            moment.future_stamps = [to_ns(f.stamp) for f in message.predicted]
-            self.horizon = max(self.horizon, moment.future_stamps[-1] - moment.stamp)
+        record = self.records.get(to_ns(message.header.stamp))
+        if record is not None and message.predicted:
+            record.now = _points(message.observed[-1])
+            record.future = [_points(f) for f in message.predicted]
+            record.future_stamps = [to_ns(f.stamp) for f in message.predicted]
+            self.horizon = max(self.horizon, record.future_stamps[-1] - record.stamp)
 
     def add_frame(self, stamp: int, image: np.ndarray) -> None:
         """One predicted frame. A prediction's frames come as a burst of rising stamps.
 
-        The burst belongs to the moment whose keypoints name just its stamps; one that lost a frame
-        on the way belongs to none.
+        The burst belongs to the record whose keypoints name exactly its stamps; one that lost a
+        frame on the way belongs to none.
         """
-        if self.burst and stamp <= self.burst[-1][0]:
-            self.burst = []
-        self.burst.append((stamp, image))
-        stamps = [s for s, _ in self.burst]
-        for moment in reversed(self.moments.values()):
-            if moment.future_stamps == stamps:
-                moment.frames = [frame for _, frame in self.burst]
-                self.burst = []
+        if self.pending_frames and stamp <= self.pending_frames[-1][0]:
+            self.pending_frames = []
+        self.pending_frames.append((stamp, image))
+        stamps = [s for s, _ in self.pending_frames]
+        for record in reversed(self.records.values()):
+            if record.future_stamps == stamps:
+                record.frames = [frame for _, frame in self.pending_frames]
+                self.pending_frames = []
                 return
 
-    def nearest(self, stamp: int, tolerance: int) -> Moment | None:
-        """The moment closest to `stamp` and within `tolerance` [ns]."""
-        best = min(self.moments, key=lambda s: abs(s - stamp), default=None)
+    def nearest(self, stamp: int, tolerance: int) -> PredictionRecord | None:
+        """The record closest to `stamp` and within `tolerance` [ns]."""
+        best = min(self.records, key=lambda s: abs(s - stamp), default=None)
         if best is None or abs(best - stamp) > tolerance:
             return None
-        return self.moments[best]
+        return self.records[best]
 
-    def before(self, stamp: int, count: int) -> list[Moment]:
-        """The last `count` moments up to and with `stamp`."""
-        return [m for s, m in self.moments.items() if s <= stamp][-count:]
+    def before(self, stamp: int, count: int) -> list[PredictionRecord]:
+        """The last `count` records up to and with `stamp`."""
+        return [m for s, m in self.records.items() if s <= stamp][-count:]
 
-    def forget(self, stamp: int) -> None:
+    def drop_before(self, stamp: int) -> None:
         """Let go of what is long before `stamp`."""
-        while len(self.moments) > KEPT and next(iter(self.moments)) < stamp - 2 * self.horizon:
-            self.moments.popitem(last=False)
+        while len(self.records) > KEPT and next(iter(self.records)) < stamp - 2 * self.horizon:
+            self.records.popitem(last=False)
 
 
-def read_moments(bag: Path, camera: str, namespace: str, timeline: Timeline,
-                 log: BagLog) -> Iterator[Moment]:
+def read_records(bag: Path, camera: str, namespace: str, timeline: Timeline,
+                 log: BagLog) -> Iterator[PredictionRecord]:
     """The bag's images in their order, each once all of its predicted future is in the timeline.
 
     Raises VideoError where the bag cannot be read or lacks one of the topics.
@@ -117,7 +118,7 @@ def read_moments(bag: Path, camera: str, namespace: str, timeline: Timeline,
     namespace = '/' + namespace.strip('/')
     images, keypoints, frames = topics = (camera, f'{namespace}/predicted_keypoints',
                                           f'{namespace}/predicted_frames')
-    waiting: list[Moment] = []
+    waiting: list[PredictionRecord] = []
     try:
         reader = AnyReader([bag])
         reader.open()
@@ -143,11 +144,11 @@ def read_moments(bag: Path, camera: str, namespace: str, timeline: Timeline,
             elif connection.topic == images:
                 log.images += 1
                 timeline.add_image(stamp, _rgb(message))
-                waiting.append(timeline.moments[stamp])
+                waiting.append(timeline.records[stamp])
                 # a second more, for predictions that took long
                 while stamp - waiting[0].stamp > timeline.horizon + SECOND:
                     yield waiting.pop(0)
-                    timeline.forget(waiting[0].stamp)
+                    timeline.drop_before(waiting[0].stamp)
     yield from waiting
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tkn_ros.datasets.clips import Clip, liveliest_run
-from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_all
+from tkn_ros.datasets.clips import Clip, run_with_most_motion
+from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_by_methods
 from tkn_ros.model.tkn import TKN
 from tkn_ros.video.drawing import rows, strip
 from tkn_ros.video.writers import whole_file, write_image
@@ -44,10 +44,10 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
 def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray:
     """The liveliest run of a clip: observed, what came, and each prediction of it, uint8."""
     n = model.config.window
-    run = liveliest_run(frames, n + horizon)
+    run = run_with_most_motion(frames, n + horizon)
     parts = [(run[:n], 'observed, the newest on the right'),
              (run[n:], f'what came: steps 1 to {horizon}')]
-    for method, drawn in zip(METHODS, predict_all(model, run, n)):
+    for method, drawn in zip(METHODS, predict_by_methods(model, run, n)):
         parts.append(((drawn * 255).round().astype(np.uint8), f'predicted: {NAMES[method]}'))
     height = round(CELL * run.shape[1] / run.shape[2])
     return rows([(strip(list(f), height, CELL, COLUMNS), text) for f, text in parts])

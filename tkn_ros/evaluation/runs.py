@@ -23,7 +23,7 @@ NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
 
 
 class EvaluationError(ValueError):
-    """The clips cannot be evaluated; the message names the reason and the mend."""
+    """The clips cannot be evaluated; the message names the reason and the fix."""
 
 
 def cut_runs(clips: Sequence[np.ndarray], window: int, horizon: int,
@@ -56,7 +56,7 @@ def evaluate_reconstruction(detector: KeypointDetector, runs: Sequence[np.ndarra
     return _mean_figures(runs, window, redraw, sees_future=True)
 
 
-def evaluate_repeating(runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
+def evaluate_repeat_last(runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
     """{'ssim', 'psnr'} of the newest observed frame in place of every future one."""
     return _mean_figures(runs, window, lambda observed, m: observed[-1:].expand(m, -1, -1, -1))
 

@@ -24,7 +24,7 @@ DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.
 
 
 class CheckpointError(ValueError):
-    """A file that cannot be used as weights; the message names the file, the reason, the mend."""
+    """A file that cannot be used as weights; the message names the file, the reason and the fix."""
 
 
 def config_to_json(config: TKNConfig) -> str:
@@ -116,7 +116,7 @@ def load_checkpoint(path: str | Path = '', device: str = 'cpu',
     problem = _difference(blank, tensors)
     if problem:
         raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}; '
-                              'use the tkn_ros version that wrote them, or train anew')
+                              'use the tkn_ros version that wrote them, or train again')
     # copied, since safetensors may map the file into memory, and a file can be cut short later
     model.load_state_dict({name: t.to(blank[name].dtype, copy=True) for name, t in tensors.items()},
                           assign=True)

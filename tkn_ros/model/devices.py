@@ -3,7 +3,7 @@
 import torch
 
 
-def choose_device(name: str) -> str:
+def select_device(name: str) -> str:
     """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device torch shall use; ValueError if it can't."""
     if name == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'

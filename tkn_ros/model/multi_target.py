@@ -13,7 +13,7 @@ from tkn_ros.model.detector import DecoderLayer, KeypointDetector, keypoints_to_
 from tkn_ros.model.warp import apply_change
 
 
-class Fan(nn.Module):
+class MultiTargetDetector(nn.Module):
     """Wraps a detector, whose parameters it shares, for training."""
 
     def __init__(self, detector: KeypointDetector):

@@ -88,7 +88,7 @@ class TKN(nn.Module):
         the drift follows as the last of the list.
         """
         keypoints, newest = self.encode(frames)
-        return keypoints, self.backdrop(newest, frames)
+        return keypoints, self.render_context(newest, frames)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """(B, n, 3, H, W) -> keypoints (B, n, K, 3), and the newest frame's features (B, ..)."""
@@ -96,7 +96,7 @@ class TKN(nn.Module):
         keypoints, features = self.detector.encode(frames.flatten(0, 1))
         return keypoints.unflatten(0, (b, n)), [h.unflatten(0, (b, n))[:, -1] for h in features]
 
-    def backdrop(self, features: list[Tensor], frames: Tensor) -> list[Tensor]:
+    def render_context(self, features: list[Tensor], frames: Tensor) -> list[Tensor]:
         """The newest frame's features (B, ..) and its window (B, n, 3, H, W) as `observe` gives
         them."""
         if not self.background:
@@ -116,9 +116,9 @@ class TKN(nn.Module):
                 h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
             return self.detector.decode(keypoints.flatten(0, 1), shared).unflatten(0, (b, m))
         change = self.detector.change(keypoints, features[:-1])  # (B, m, 5, H, W)
-        return self.compose(change, features, first)
+        return self.render_change(change, features, first)
 
-    def compose(self, change: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
+    def render_change(self, change: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """As `render`, from the change that keypoints make, (B, m, 5, H, W), on a background that
         goes on."""
         b, m = change.shape[:2]

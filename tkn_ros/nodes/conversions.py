@@ -64,7 +64,7 @@ def keypoint_frame(stamp_ns: int, keypoints: np.ndarray) -> KeypointFrame:
 def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_id: str,
                           processing_ns: int) -> PredictedKeypoints:
     """A prediction as a message, its keypoints in pixels of the newest observed image."""
-    height, width = prediction.background.image.shape[:2]
+    height, width = prediction.newest.image.shape[:2]
 
     def frames(stamps: list[int], keypoints: np.ndarray) -> list[KeypointFrame]:
         pixels = to_pixels(keypoints, cells, (height, width))
@@ -73,7 +73,7 @@ def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_
         return [keypoint_frame(s, k) for s, k in zip(stamps, pixels)]
 
     return PredictedKeypoints(
-        header=Header(stamp=to_time(prediction.background.stamp_ns), frame_id=frame_id),
+        header=Header(stamp=to_time(prediction.newest.stamp_ns), frame_id=frame_id),
         image_height=height, image_width=width, frame_period=prediction.period_ns / NS,
         observed=frames(prediction.observed_ns, prediction.observed),
         predicted=frames(prediction.predicted_ns, prediction.predicted),

@@ -22,7 +22,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float32
 
 from tkn_ros.model.checkpoints import load_checkpoint
-from tkn_ros.model.devices import choose_device
+from tkn_ros.model.devices import select_device
 from tkn_ros.msg import PredictedKeypoints
 from tkn_ros.nodes.conversions import (
     NS,
@@ -46,7 +46,7 @@ WAITING = 8  # images stored at most; a worker that is further behind will not c
 MADE_UP = 4  # images at most that are predicted from in a row after a hiccup
 
 
-class Predictor(Node):
+class PredictorNode(Node):
     """See config/predict.yaml for the parameters and README.md for the topics."""
 
     def __init__(self):
@@ -75,7 +75,7 @@ class Predictor(Node):
 
         # a thread more than there are free cores makes inference many times slower, not faster
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
-        model = load_checkpoint(weights, choose_device(device))
+        model = load_checkpoint(weights, select_device(device))
         self.cells = tuple(side // model.config.detector.total_stride
                            for side in (model.config.height, model.config.width))
         engine = make_backend(model, backend, horizon=self.horizon, window=window)
@@ -89,7 +89,7 @@ class Predictor(Node):
         self.stopping = False
         self.refused: set[str] = set()  # encodings already complained about
         self.latency_ms = 0.0
-        self.busy_ns = 0.  # that an image takes, all told, a running mean
+        self.busy_ns = 0.  # that an image takes, a running mean
         self.last_received = time.monotonic()
         self.silent = False
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -115,7 +115,7 @@ class Predictor(Node):
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
         self.get_logger().info(
             f'{self.window.window} frames in, {self.horizon} out, on {self.window.device} by '
-            f'{engine.name} {engine.precision} ({engine.why}); '
+            f'{engine.name} {engine.precision} ({engine.reason}); '
             f'waiting for images: {self.images_in.describe()}')
 
     # ---- the executor's thread: store, watch, report
@@ -133,7 +133,7 @@ class Predictor(Node):
     def _watch(self) -> None:
         if self.images_in.follow():
             kind = 'reliable' if self.images_in.reliable else 'best effort'
-            self.get_logger().info(f'subscribed anew as {kind}, as the publisher offers it')
+            self.get_logger().info(f'subscribed again as {kind}, as the publisher offers it')
         silence = time.monotonic() - self.last_received
         if silence > SILENCE and not self.silent:
             self.get_logger().warning(
@@ -219,7 +219,7 @@ class Predictor(Node):
         self.counters.encoded += 1
         if reason:
             self.counters.resets += 1
-            self.get_logger().warning(f'{reason}: the window starts anew')
+            self.get_logger().warning(f'{reason}: the window restarts')
         return True
 
     def _listeners(self) -> int:
@@ -236,7 +236,7 @@ class Predictor(Node):
         if self.keypoints_out.get_subscription_count():
             self.keypoints_out.publish(
                 prediction_to_message(prediction, self.cells, frame_id, processing))
-        age = self.get_clock().now().nanoseconds - prediction.background.stamp_ns
+        age = self.get_clock().now().nanoseconds - prediction.newest.stamp_ns
         self.latency_ms = age / 1e6
         self.counters.predictions += 1
         if self.latency_out.get_subscription_count():
@@ -257,15 +257,15 @@ class Predictor(Node):
     def _render_size(self, prediction: Prediction) -> tuple[int, int] | None:
         width, height = self.output_size
         if width < 0:
-            return prediction.background.image.shape[:2]
+            return prediction.newest.image.shape[:2]
         return (height, width) if width else None
 
     def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
-        image = prediction.background.image
+        image = prediction.newest.image
         observed, predicted = (to_pixels(k, self.cells, image.shape[:2])
                                for k in (prediction.observed, prediction.predicted))
         return rgb_to_image(montage(image, frames, observed, predicted),
-                            prediction.background.stamp_ns, frame_id)
+                            prediction.newest.stamp_ns, frame_id)
 
     def destroy_node(self) -> None:
         """Stop the worker before the publishers go."""
@@ -298,7 +298,7 @@ def _warm_up(window: SlidingWindow, horizon: int, output_size: tuple[int, int]) 
 
 def main() -> int:
     """`ros2 run tkn_ros predictor`."""
-    return run(Predictor)
+    return run(PredictorNode)
 
 
 if __name__ == '__main__':

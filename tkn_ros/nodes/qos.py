@@ -16,7 +16,7 @@ class FollowingSubscription:
 
     A best-effort subscription hears every publisher, but loses parts of large images on a busy
     network where a reliable one would have asked for them again; a reliable subscription hears
-    nothing from a best-effort camera. Call `follow` now and then: it makes the subscription anew
+    nothing from a best-effort camera. Call `follow` now and then: it recreates the subscription
     when the publishers have changed.
     """
 
@@ -37,7 +37,7 @@ class FollowingSubscription:
                                              image_qos(self.reliable))
 
     def follow(self) -> bool:
-        """Adapt to the publishers of this moment. True if the subscription was made anew."""
+        """Adapt to the publishers of this moment. True if the subscription was recreated."""
         wanted = self._wanted()
         if wanted is None or wanted == self.reliable:
             return False

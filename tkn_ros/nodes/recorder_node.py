@@ -19,7 +19,7 @@ from tkn_ros.video.bag_writer import BagWriter, message_definition
 OUR_MESSAGES = ('Keypoint', 'KeypointFrame', 'PredictedKeypoints')
 
 
-class Recorder(Node):
+class RecorderNode(Node):
     """Records the camera (`image`) and the predictor's outputs until it is interrupted."""
 
     def __init__(self):
@@ -64,7 +64,7 @@ def message_texts() -> dict[str, str]:
 
 def main() -> int:
     """`ros2 run tkn_ros recorder --ros-args -p bag:=FILE.mcap`."""
-    return run(Recorder)
+    return run(RecorderNode)
 
 
 if __name__ == '__main__':

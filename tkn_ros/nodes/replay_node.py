@@ -18,7 +18,7 @@ from tkn_ros.video.open import open_video
 LATE = 0.5  # [s] behind its own time table, after which the node says so
 
 
-class Replay(Node):
+class ReplayNode(Node):
     """Publishes `camera/image_raw` (rgb8) at the recording's own pace.
 
     Stamps follow the wall clock at the recording's exact intervals; with `clock` they are the
@@ -133,7 +133,7 @@ class _Stopped(Exception):  # noqa: N818
 
 def main() -> int:
     """`ros2 run tkn_ros replay --ros-args -p video:=FILE`."""
-    return run(Replay)
+    return run(ReplayNode)
 
 
 if __name__ == '__main__':

@@ -35,7 +35,8 @@ def run(make_node: Callable[[], Node]) -> int:
     except KeyboardInterrupt:
         return 0
     except BAD_INPUT as error:
-        print(f'{make_node.__name__.lower()}: {" ".join(str(error).split())}', file=sys.stderr)
+        name = make_node.__name__.removesuffix('Node').lower()
+        print(f'{name}: {" ".join(str(error).split())}', file=sys.stderr)
         return 1
     finally:
         if node is not None:

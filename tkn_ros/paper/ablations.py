@@ -20,7 +20,7 @@ from tkn_ros.evaluation.runs import (
     cut_runs,
     evaluate_prediction,
     evaluate_reconstruction,
-    evaluate_repeating,
+    evaluate_repeat_last,
     milliseconds,
 )
 from tkn_ros.model.build import build
@@ -29,7 +29,7 @@ from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.paper.sizes import EXPLICIT, KERNELS, write_json
-from tkn_ros.training.stages import keypoints_of, train_detector, train_predictor
+from tkn_ros.training.stages import detect_keypoints, train_detector, train_predictor
 
 TABLES = ('V', 'VI', 'VII', 'VIII', 'IX')
 WINDOW = 10
@@ -106,7 +106,7 @@ def run_ablations(clips: Sequence[np.ndarray], test_clips: Sequence[np.ndarray],
     runs = cut_runs(test_clips, WINDOW, horizon)
     results = _open_results(out / 'results.json', settings)
     if not results['repeating']:
-        results['repeating'] = evaluate_repeating(runs, WINDOW)
+        results['repeating'] = evaluate_repeat_last(runs, WINDOW)
     rows = [r for r in ROWS if r.table in tables]
     for i, row in enumerate(rows, 1):
         tqdm.write(f'[{i}/{len(rows)}] table {row.table}, {row.name}', file=sys.stderr)
@@ -136,7 +136,7 @@ def _train_and_predict(row: Row, weights: Path, clips: Sequence[np.ndarray],
     model.predictor = build_predictor(predictor)
     model.detector = build_detector(config)
     model.detector.load_state_dict(load_file(weights))
-    keypoints = keypoints_of(model.detector.eval(), clips)
+    keypoints = detect_keypoints(model.detector.eval(), clips)
     train_predictor(model.predictor, keypoints, budget, WINDOW, batch, seed=seed)
     model.eval()
     frames = torch.zeros(1, WINDOW, 3, *runs[0].shape[1:3])

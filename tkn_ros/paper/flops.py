@@ -20,7 +20,7 @@ class Size:
     gmacs_true: float
 
 
-def size_of(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *args) -> Size:
+def measure_size(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *args) -> Size:
     """Measure the module that `build` returns for one call with zeros of `input_shape` and `args`.
 
     gmacs_thop counts as the paper did, with the thop package: a transposed convolution as if it
@@ -29,7 +29,7 @@ def size_of(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *args)
     convolutions and matrices as it happens (torch.utils.flop_counter, two flops to one
     multiply-accumulate), and nothing else.
 
-    Raises OSError with the mend where thop is not installed.
+    Raises OSError with the fix where thop is not installed.
     """
     with torch.device('meta'):
         module, x = build().eval(), torch.zeros(input_shape)

@@ -18,7 +18,7 @@ from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.model.variants.frame_by_frame import FrameByFrame
 from tkn_ros.model.variants.sequential_predictor import INFERRED, STATED
 from tkn_ros.model.variants.tkn_sequential import LiteralSequential
-from tkn_ros.paper.flops import size_of
+from tkn_ros.paper.flops import measure_size
 from tkn_ros.video.writers import whole_file
 
 WINDOW, SIDE = 10, 64
@@ -81,18 +81,18 @@ def size_rows() -> list[SizeRow]:
 
 
 def _whole(table: str, name: str, params: str, g: str, make: Callable[[], nn.Module]) -> SizeRow:
-    size = size_of(make, (1, WINDOW, 3, SIDE, SIDE), WINDOW)
+    size = measure_size(make, (1, WINDOW, 3, SIDE, SIDE), WINDOW)
     return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
 
 
 def _detector(table: str, name: str, params: str, g: str, kernels: tuple[int, ...]) -> SizeRow:
     config = DetectorConfig(kernels=kernels)
-    size = size_of(lambda: DetectorPass(config), (WINDOW, 3, SIDE, SIDE))
+    size = measure_size(lambda: DetectorPass(config), (WINDOW, 3, SIDE, SIDE))
     return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
 
 
 def _predictor(table: str, name: str, params: str, g: str, config: PredictorConfig) -> SizeRow:
-    size = size_of(lambda: TransformerPredictor(config), (1, WINDOW, config.keypoints, 3))
+    size = measure_size(lambda: TransformerPredictor(config), (1, WINDOW, config.keypoints, 3))
     return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
 
 

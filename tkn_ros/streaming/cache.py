@@ -1,6 +1,6 @@
 """What is kept between runs: converted graphs and the choice of a backend.
 
-All of it is made anew when it is missing; delete the folder at any time. It is $TKN_CACHE_DIR, or
+All of it is recreated when it is missing; delete the folder at any time. It is $TKN_CACHE_DIR, or
 tkn_ros/engine in $XDG_CACHE_HOME or ~/.cache.
 """
 
@@ -57,7 +57,7 @@ def fingerprint(model: TKN) -> str:
     """A short hash of the weights, the hyper-parameters and the code that makes graphs of them."""
     digest = hashlib.blake2b(digest_size=10)
     config = asdict(model.config)
-    for name in ('height', 'width', 'window'):  # told by the shapes of a graph's inputs
+    for name in ('height', 'width', 'window'):  # part of the shapes of a graph's inputs
         del config[name]
     digest.update(json.dumps(config, sort_keys=True).encode())
     here = Path(__file__).parent
@@ -74,14 +74,14 @@ def fingerprint(model: TKN) -> str:
 def shapes_of(inputs: tuple[Tensor, ...]) -> str:
     """A stage's input shapes as a part of a file's name: '1x20x16x3_1x16x3_1x64x64x3'."""
     # the features follow from the network and its size, which the last of them tells
-    told = (*inputs[:3], inputs[-1]) if len(inputs) > 3 else inputs
-    return '_'.join('x'.join(str(side) for side in t.shape) for t in told)
+    shown = (*inputs[:3], inputs[-1]) if len(inputs) > 3 else inputs
+    return '_'.join('x'.join(str(side) for side in t.shape) for t in shown)
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
     """Let `write` make files in a temporary folder, then move them beside `path`, it last.
 
-    Whoever finds `path` finds all of them complete. False where nothing can be written.
+    Where `path` exists all of them are complete. False where nothing can be written.
     """
     try:
         with tempfile.TemporaryDirectory(dir=path.parent) as folder:
@@ -94,7 +94,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
     return True
 
 
-class KeptRunners:
+class RunnerCache:
     """Compiled stages by name and input shapes; of each the KEPT_SHAPES used last."""
 
     def __init__(self, compile_stage: Callable):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, EagerBackend, backdrop
+from tkn_ros.streaming.backends.base import Backend, EagerBackend, render_context
 from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
 
 
@@ -49,7 +49,7 @@ class Cameras:
         windows = self._filled([keypoints for _, keypoints, _ in due.values()])
         observed = torch.stack(windows)  # (B, n, K, 3)
         predicted = self.backend.predict(observed, horizon)  # (B, m, K, 3)
-        return {name: self.windows[name].prediction_of(*sample, predicted[i])
+        return {name: self.windows[name].make_prediction(*sample, predicted[i])
                 for i, (name, sample) in enumerate(due.items())}
 
     def render(self, predictions: Mapping[str, Prediction],
@@ -58,14 +58,14 @@ class Cameras:
         if not predictions:
             return {}
         filled = self._filled(list(predictions.values()))
-        seen = [p.background for p in filled]
-        own = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
+        seen = [p.newest for p in filled]
+        source_keypoints = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
         keypoints = torch.from_numpy(np.stack([p.predicted for p in filled]))
         features = [torch.cat(h) for h in zip(*(o.features for o in seen))]
         frames, images = (np.stack(self._filled(list(pictures))) for pictures in zip(*(
-            self.windows[name].pictures_of(p, size) for name, p in predictions.items())))
-        features, source = backdrop(self.backend, features, frames, images)
-        frames = self.backend.draw(keypoints.to(own), own, features, source)
+            self.windows[name].window_images(p, size) for name, p in predictions.items())))
+        features, source = render_context(self.backend, features, frames, images)
+        frames = self.backend.render(keypoints.to(source_keypoints), source_keypoints, features, source)
         return dict(zip(predictions, frames))
 
     def _filled(self, rows: list) -> list:

@@ -17,18 +17,18 @@ from torch import Tensor, nn
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError
 from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
-from tkn_ros.streaming.stages import all_stages, source_of, to_bytes
+from tkn_ros.streaming.stages import all_stages, source_and_mean, to_bytes
 
 FORMATS = {'onnx': 'onnx', 'openvino': 'xml', 'torch': 'pt2'}  # their files' endings
-KEYPOINTS_OFF = 1e-3  # largest difference that the check lets pass, in the grid's units
-FRAMES_OFF = 2  # the same for a frame's bytes
+KEYPOINTS_TOLERANCE = 1e-3  # largest difference that the check lets pass, in the grid's units
+FRAMES_TOLERANCE = 2  # the same for a frame's bytes
 
 
 class ExportError(ValueError):
     """The file does not do what the network does, or cannot be written; says which and how far."""
 
 
-class Whole(nn.Module):
+class WholeGraph(nn.Module):
     """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3)."""
 
     def __init__(self, model: TKN, horizon: int, shuffle: bool):
@@ -49,7 +49,7 @@ class Whole(nn.Module):
         predicted = known[:, n:n + self.horizon]
         source = frames[:, -1]
         if 'background' in self.stages:
-            source = source_of(frames)
+            source = source_and_mean(frames)
             newest.append(self.stages['background'](frames))
         return self.stages['draw'](predicted, known[:, n - 1], source, *newest), predicted
 
@@ -59,8 +59,8 @@ class Exported:
     """One file and how far it is from the reference: of keypoints, and of frames' bytes."""
 
     path: Path
-    keypoints_off: float
-    frames_off: int
+    keypoints_error: float
+    frames_error: int
 
 
 def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'whole',
@@ -68,7 +68,7 @@ def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'who
     """Write the network into `folder`; kind: one of FORMATS; parts: 'whole' or 'stages'.
 
     Raises BackendError where a package is missing, ExportError where the written file, read again
-    and run, differs from the reference by more than KEYPOINTS_OFF or FRAMES_OFF.
+    and run, differs from the reference by more than KEYPOINTS_TOLERANCE or FRAMES_TOLERANCE.
     """
     if kind not in FORMATS:
         raise ExportError(f'format "{kind}" is unknown; use one of {", ".join(FORMATS)}')
@@ -89,7 +89,7 @@ def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'who
         described[name] = {
             'file': path.name, 'inputs': _describe(names[0], inputs),
             'outputs': _describe(names[1], expected),
-            'difference': {'keypoints': done[-1].keypoints_off, 'frames': done[-1].frames_off}}
+            'difference': {'keypoints': done[-1].keypoints_error, 'frames': done[-1].frames_error}}
     (folder / 'export.json').write_text(json.dumps({
         'residual': config.predictor.residual, 'window': window, 'horizon': horizon,
         'graphs': described}, indent=1) + '\n')
@@ -99,7 +99,7 @@ def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'who
 def _modules(model: TKN, kind: str, parts: str, horizon: int) -> dict[str, nn.Module]:
     shuffle = kind == 'openvino'
     if parts == 'whole':
-        return {'whole': Whole(model, horizon, shuffle)}
+        return {'whole': WholeGraph(model, horizon, shuffle)}
     if parts == 'stages':
         return all_stages(model, shuffle)
     raise ExportError(f'parts is "{parts}", expected "whole" or "stages"')
@@ -119,7 +119,7 @@ def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[
     moved = keypoints[:, None] + 0.2 * torch.randn(cameras, longest, *keypoints.shape[1:])
     source = newest
     if 'background' in modules:
-        source = source_of(frames)
+        source = source_and_mean(frames)
         features.append(modules['background'](frames))
     return {'encode': (newest,), 'predict': (moved[:, :window].contiguous(),),
             'background': (frames,),
@@ -131,7 +131,7 @@ def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[
 def _reference(model: TKN, module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     """What must come out: of the whole, what the plain network gives; of a stage, what it gives
     in PyTorch, which the tests hold to the plain network."""
-    if isinstance(module, Whole):
+    if isinstance(module, WholeGraph):
         frames = inputs[0].permute(0, 1, 4, 2, 3).float() / 255
         drawn, predicted = model(frames, module.horizon)
         return [to_bytes(drawn), predicted]
@@ -173,7 +173,7 @@ def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndar
 
 
 def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exported:
-    keypoints_off, frames_off = 0.0, 0
+    keypoints_error, frames_error = 0.0, 0
     for result, tensor in zip(results, expected):
         reference = tensor.numpy()
         if result.shape != reference.shape:
@@ -181,15 +181,15 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
                               f'{reference.shape}')
         off = np.abs(result.astype(np.float64) - reference).max()
         if reference.dtype == np.uint8:
-            frames_off = max(frames_off, int(off))
+            frames_error = max(frames_error, int(off))
         else:  # features are of any size, keypoints of about one
-            keypoints_off = max(keypoints_off, float(off / max(1.0, np.abs(reference).max())))
-    if keypoints_off > KEYPOINTS_OFF or frames_off > FRAMES_OFF:
+            keypoints_error = max(keypoints_error, float(off / max(1.0, np.abs(reference).max())))
+    if keypoints_error > KEYPOINTS_TOLERANCE or frames_error > FRAMES_TOLERANCE:
         raise ExportError(
-            f'{path}: read again it differs from the reference by {keypoints_off:.2g} in the '
-            f'keypoints and {frames_off} of 255 in the frames, more than {KEYPOINTS_OFF} and '
-            f'{FRAMES_OFF}; do not use it, try another format')
-    return Exported(path, keypoints_off, frames_off)
+            f'{path}: read again it differs from the reference by {keypoints_error:.2g} in the '
+            f'keypoints and {frames_error} of 255 in the frames, more than {KEYPOINTS_TOLERANCE} and '
+            f'{FRAMES_TOLERANCE}; do not use it, try another format')
+    return Exported(path, keypoints_error, frames_error)
 
 
 def _describe(names: list[str], tensors) -> list[dict]:

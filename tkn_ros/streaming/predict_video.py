@@ -25,7 +25,7 @@ _IMAGE = 'sensor_msgs/msg/Image'
 
 
 @dataclass(frozen=True)
-class Shown:
+class PredictedFrame:
     """A predicted frame, (H, W, 3) uint8; at: the time that it shows, from: when it was predicted.
 
     number: of the frame of the recording that it stands for. actual: that frame, (H', W', 3), or
@@ -40,7 +40,7 @@ class Shown:
 
 
 def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, int] | None = None,
-                   last: bool = False) -> Iterator[Shown]:
+                   last: bool = False) -> Iterator[PredictedFrame]:
     """What had been predicted for each moment, `horizon` frames at a time.
 
     The first prediction is made when the window is full, each other one when the moments of the
@@ -51,7 +51,7 @@ def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, in
     """
     window = SlidingWindow(model, period_ns=round(1e9 / source.fps))
     size = size or (source.height, source.width)
-    waiting: list[Shown] = []  # predicted, and not yet known what came
+    waiting: list[PredictedFrame] = []  # predicted, and not yet known what came
     number, ready, newest = -1, False, None
     for number, frame in enumerate(tqdm(source, unit='frame', disable=None)):
         newest = frame
@@ -60,7 +60,7 @@ def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, in
             waiting = []
         if waiting:
             shown = waiting.pop(0)
-            yield Shown(number, frame.stamp_ns, shown.from_ns, shown.image, frame.image)
+            yield PredictedFrame(number, frame.stamp_ns, shown.from_ns, shown.image, frame.image)
         if not waiting and not last and window.ready:
             waiting = _predict(window, number, horizon, size)
             ready = True
@@ -73,11 +73,11 @@ def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, in
     yield from waiting
 
 
-def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[Shown]:
+def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[PredictedFrame]:
     prediction = window.predict(horizon)
     images = window.render(prediction, size)  # (m, H, W, 3)
-    newest = prediction.background.stamp_ns
-    return [Shown(number + 1 + j, stamp, newest, image, None)
+    newest = prediction.newest.stamp_ns
+    return [PredictedFrame(number + 1 + j, stamp, newest, image, None)
             for j, (stamp, image) in enumerate(zip(prediction.predicted_ns, images))]
 
 
@@ -110,7 +110,7 @@ def predict_video(model: TKN, source: Source, out: Path, horizon: int,
     write = writers.get(out.suffix.lower(), _to_folder)
     count = 0
 
-    def each() -> Iterator[Shown]:
+    def each() -> Iterator[PredictedFrame]:
         nonlocal count
         for shown in chain([first], frames):
             count += 1
@@ -120,7 +120,7 @@ def predict_video(model: TKN, source: Source, out: Path, horizon: int,
     return count
 
 
-def _picture(shown: Shown, compare: bool) -> np.ndarray:
+def _picture(shown: PredictedFrame, compare: bool) -> np.ndarray:
     if not compare:
         return shown.image
     height, width = shown.image.shape[:2]
@@ -129,17 +129,17 @@ def _picture(shown: Shown, compare: bool) -> np.ndarray:
     return side_by_side([actual, shown.image])
 
 
-def _to_video(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+def _to_video(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
     with VideoWriter(out, fps) as writer:
         for shown in frames:
             writer.write(_picture(shown, compare))
 
 
-def _to_gif(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+def _to_gif(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
     write_gif(out, (_picture(shown, compare) for shown in frames), fps)
 
 
-def _to_folder(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+def _to_folder(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if any(out.iterdir()):
         raise VideoError(f'{out}: this folder is not empty; give another one')
@@ -147,7 +147,7 @@ def _to_folder(out: Path, frames: Iterator[Shown], fps: float, compare: bool) ->
         write_image(out / f'frame_{shown.number:06d}.png', _picture(shown, compare))
 
 
-def _to_bag(out: Path, frames: Iterator[Shown], fps: float, compare: bool) -> None:
+def _to_bag(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
     store = get_typestore(Stores.ROS2_JAZZY)
     with BagWriter(out) as writer:
         for shown in frames:

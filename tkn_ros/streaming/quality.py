@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, backdrop
+from tkn_ros.streaming.backends.base import Backend, render_context
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
 CAP = 60.0  # [dB] that equal frames count as
@@ -32,8 +32,8 @@ def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
         keypoints.append(newest)
     observed = torch.stack(keypoints, 1)  # (1, n, K, 3)
     predicted = backend.predict(observed, len(clip) - window)
-    features, source = backdrop(backend, features, np.ascontiguousarray(clip[None, :window]))
-    return backend.draw(predicted, newest, features, source)[0]
+    features, source = render_context(backend, features, np.ascontiguousarray(clip[None, :window]))
+    return backend.render(predicted, newest, features, source)[0]
 
 
 def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:

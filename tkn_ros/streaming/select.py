@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, backdrop
+from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, render_context
 from tkn_ros.streaming.cache import cache_of, write_whole
 from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
 
@@ -63,7 +63,7 @@ def make_backend(model: TKN, name: str = 'auto', precision: str = '', threads: i
     options = candidates(model)
     if len(options) == 1:
         backend = _make(model, *options[0], threads, folder)
-        backend.why = 'nothing faster is installed (pip install openvino)'
+        backend.reason = 'nothing faster is installed (pip install openvino)'
         return backend
     window = window or model.config.window
     key = _key(model, options, threads, horizon, window, cameras)
@@ -71,7 +71,7 @@ def make_backend(model: TKN, name: str = 'auto', precision: str = '', threads: i
     if kept and (not kept['busy'] or _busy()):  # what is fast on a busy machine may not be else
         with contextlib.suppress(BackendError, RuntimeError):
             backend = _make(model, kept['name'], kept['precision'], threads, folder)
-            backend.why = f'{kept["why"]}; tried on {kept["when"]}'
+            backend.reason = f'{kept["why"]}; tried on {kept["when"]}'
             return backend
     return _try_all(model, options, threads, horizon, window, cameras, folder, key)
 
@@ -117,7 +117,7 @@ def _type(model: TKN) -> str:
     return str(next(model.parameters()).dtype).removeprefix('torch.')
 
 
-def one_prediction(backend: Backend, frames: np.ndarray, window: int, horizon: int):
+def prediction_step(backend: Backend, frames: np.ndarray, window: int, horizon: int):
     """A function that does all that a new frame asks for: encode, predict, draw.
 
     frames: (B, H, W, 3) uint8. It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
@@ -131,7 +131,7 @@ def one_prediction(backend: Backend, frames: np.ndarray, window: int, horizon: i
         ring.append(newest)
         del ring[0]
         predicted = backend.predict(torch.stack(ring, 1), horizon)
-        return backend.draw(predicted, newest, *backdrop(backend, features, pictures)), predicted
+        return backend.render(predicted, newest, *render_context(backend, features, pictures)), predicted
 
     return step
 
@@ -156,14 +156,14 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
             continue
         backends.append(backend)
         losses.append(lost)
-    steps = [one_prediction(b, frames, window, horizon) for b in backends]
+    steps = [prediction_step(b, frames, window, horizon) for b in backends]
     trials = [Trial(b.name, b.precision, ms, lost)
               for b, lost, ms in zip(backends, losses, _interleaved(steps))]
     good = [i for i, trial in enumerate(trials) if trial.psnr_loss_db <= MAX_LOSS]
     best = min(good, key=lambda i: trials[i].ms)
     others = [str(t) for i, t in enumerate(trials) if i != best] + refused
     backend = backends[best]
-    backend.why = (f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
+    backend.reason = (f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
                    f'{MAX_LOSS} dB of the reference ({", ".join(others)})')
     _write(folder, key, backend, busy)
     return backend
@@ -235,7 +235,7 @@ def _write(folder: Path | None, key: str, backend: Backend, busy: bool) -> None:
     if folder is None:
         return
     choices = _read(folder)
-    choices[key] = {'name': backend.name, 'precision': backend.precision, 'why': backend.why,
+    choices[key] = {'name': backend.name, 'precision': backend.precision, 'why': backend.reason,
                     'when': time.strftime('%Y-%m-%d'), 'busy': busy}
     text = json.dumps(choices, indent=1)
     write_whole(folder / 'choices.json', lambda path: path.write_text(text))

@@ -2,7 +2,7 @@
 
 encode: one camera frame -> its keypoints and features. predict: a window of keypoints -> the next
 ones. draw: keypoints and the newest frame's features -> frames, as bytes. background, of networks
-that have one of their own: a window of frames -> how the newest one goes on. Each is a plain module
+that have one: a window of frames -> how the newest one goes on. Each is a plain module
 whose shapes are fixed when it is exported, so every backend runs the same graph. B is the number
 of cameras, m the number of frames drawn.
 
@@ -28,7 +28,7 @@ class Encode(nn.Module):
 
     def __init__(self, detector: KeypointDetector):
         super().__init__()
-        self.detector = frozen(detector)
+        self.detector = frozen_copy(detector)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         detector = self.detector
@@ -53,7 +53,7 @@ class Predict(nn.Module):
 
     def __init__(self, model: TKN):
         super().__init__()
-        self.predictor = frozen(model.predictor)
+        self.predictor = frozen_copy(model.predictor)
 
     def forward(self, keypoints: Tensor) -> Tensor:
         observed = keypoints.to(dtype_of(self))
@@ -68,7 +68,7 @@ class Background(nn.Module):
 
     def __init__(self, model: TKN):
         super().__init__()
-        self.net = frozen(model.background)
+        self.net = frozen_copy(model.background)
 
     def forward(self, frames: Tensor) -> Tensor:
         kind = dtype_of(self.net)
@@ -77,13 +77,13 @@ class Background(nn.Module):
         return self.net(statistics(window).to(kind)).to(exact)
 
 
-def source_of(frames: Tensor) -> Tensor:
-    """(B, n, H, W, 3) uint8, a window -> (B, H, W, 6): newest frame and mean, for `Draw`."""
+def source_and_mean(frames: Tensor) -> Tensor:
+    """(B, n, H, W, 3) uint8, a window -> (B, H, W, 6): newest frame and mean, for `Render`."""
     mean = frames.float().mean(1).round().to(torch.uint8)
     return torch.cat([frames[:, -1], mean], -1)
 
 
-class Draw(nn.Module):
+class Render(nn.Module):
     """Keypoints (B, m, K, 3), those of the newest frame (B, K, 3), that frame, its h_1 .. h_n.
 
     The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
@@ -95,18 +95,18 @@ class Draw(nn.Module):
     def __init__(self, detector: KeypointDetector, shuffle: bool = True,
                  channel_norm: bool = False, window: int = 0):
         super().__init__()
-        detector = frozen(detector)
+        detector = frozen_copy(detector)
         self.window = window
         self.config, self.align = detector.config, detector.align
         self.layers = nn.ModuleList(SharedLayer(layer, shuffle, channel_norm)
                                     for layer in detector.decoder)
 
-    def decode(self, keypoints: Tensor, own: Tensor, features: list[Tensor]) -> Tensor:
+    def decode(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """The decoder's output d_n, or by how much it differs from that for the frame's own
         keypoints: (B, m, C_out, H, W)."""
         moves = self.config.output == 'change'
         if moves:  # drawn along with the others
-            keypoints = torch.cat([own[:, None], keypoints], 1)  # (B, 1 + m, K, 3)
+            keypoints = torch.cat([source_keypoints[:, None], keypoints], 1)  # (B, 1 + m, K, 3)
         b, m = keypoints.shape[:2]
         height, width = features[-1].shape[-2:]
         maps = keypoints_to_maps(keypoints.flatten(0, 1), height, width, self.config.sigma)
@@ -125,26 +125,26 @@ class Draw(nn.Module):
             d = F.interpolate(d, source.shape[-2:], mode='bilinear', align_corners=False)
         return d.unflatten(0, (b, m))
 
-    def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
+    def forward(self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
         maps = list(features)
         drift = maps.pop() if self.window else None
-        d = self.decode(keypoints, own, maps).to(keypoints.dtype)
+        d = self.decode(keypoints, source_keypoints, maps).to(keypoints.dtype)
         if drift is not None:
             d = add_drift(d, drift, self.window)  # (B, m, 6, h, w)
         return to_bytes(self.compose(d, to_float(frame, keypoints.dtype)))
 
 
-class PlainDraw(nn.Module):
-    """As `Draw`, for networks that it does not know: other structures, TKN-Sequential.
+class PlainRender(nn.Module):
+    """As `Render`, for networks that it does not know: other structures, TKN-Sequential.
 
     At another size than the network's the picture is resized.
     """
 
     def __init__(self, model: TKN):
         super().__init__()
-        self.model = frozen(model)
+        self.model = frozen_copy(model)
 
-    def forward(self, keypoints: Tensor, own: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
+    def forward(self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
         source = to_float(frame, keypoints.dtype)
         size = [side * self.model.config.detector.total_stride for side in features[-1].shape[-2:]]
         small = F.interpolate(source, size, mode='bilinear', antialias=False)
@@ -155,33 +155,32 @@ class PlainDraw(nn.Module):
         return to_bytes(frames)
 
 
-def draw_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
-    """The fast `Draw` where the network allows it, otherwise the network's own way."""
+def render_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
+    """The fast `Render` where the network allows it, otherwise the network's `render`."""
     if model.detector.skips and not isinstance(model, TKNSequential):
         window = model.config.window if model.background else 0
-        return Draw(model.detector, shuffle, channel_norm, window)
-    return PlainDraw(model)
+        return Render(model.detector, shuffle, channel_norm, window)
+    return PlainRender(model)
 
 
 def all_stages(model: TKN, shuffle: bool = True, channel_norm: bool = False,
                ) -> dict[str, nn.Module]:
     """'encode', 'predict', 'draw' and, where the background goes on, 'background'."""
     stages = {'encode': Encode(model.detector), 'predict': Predict(model),
-              'draw': draw_stage(model, shuffle, channel_norm)}
+              'draw': render_stage(model, shuffle, channel_norm)}
     return stages | ({'background': Background(model)} if model.background else {})
 
 
 def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Casts what may be: the coordinates, and networks that `Draw` does not know, stay as they are.
-    """
+    """Cast to `dtype` all but the coordinates and networks that `Render` does not know."""
     if isinstance(stage, Encode) and stage.detector.skips:
         stage.detector.encoder.to(dtype)
-    elif isinstance(stage, (Predict, Draw, Background)):
+    elif isinstance(stage, (Predict, Render, Background)):
         stage.to(dtype)
     return stage
 
 
-def frozen(module: nn.Module) -> nn.Module:
+def frozen_copy(module: nn.Module) -> nn.Module:
     """A copy that needs no gradients, in evaluation mode."""
     return copy.deepcopy(module).requires_grad_(False).eval()
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, EagerBackend, backdrop
+from tkn_ros.streaming.backends.base import Backend, EagerBackend, render_context
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
 RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
@@ -48,7 +48,7 @@ class Prediction:
     seen: list[Observation]
 
     @property
-    def background(self) -> Observation:
+    def newest(self) -> Observation:
         """The newest frame."""
         return self.seen[-1]
 
@@ -214,9 +214,9 @@ class SlidingWindow:
             return None
         moments, observed, seen = sample
         predicted = self.backend.predict(observed[None], horizon)[0]  # (m, K, 3)
-        return self.prediction_of(moments, observed, seen, predicted)
+        return self.make_prediction(moments, observed, seen, predicted)
 
-    def prediction_of(self, moments: list[int], observed: Tensor, seen: list[Observation],
+    def make_prediction(self, moments: list[int], observed: Tensor, seen: list[Observation],
                       predicted: Tensor) -> Prediction:
         """What `predict` makes of a sample of the window and the keypoints predicted from it."""
         self._since_prediction = 0
@@ -232,14 +232,14 @@ class SlidingWindow:
         size: (height, width); None for the model's own. Models whose output is a change move
         the newest frame in its full detail at any size; the paper's own are enlarged.
         """
-        own = prediction.background.keypoints[None]  # (1, K, 3)
-        keypoints = torch.from_numpy(prediction.predicted)[None].to(own)  # (1, m, K, 3)
-        frames, images = self.pictures_of(prediction, size)
-        features, source = backdrop(self.backend, prediction.background.features, frames[None],
+        source_keypoints = prediction.newest.keypoints[None]  # (1, K, 3)
+        keypoints = torch.from_numpy(prediction.predicted)[None].to(source_keypoints)  # (1, m, K, 3)
+        frames, images = self.window_images(prediction, size)
+        features, source = render_context(self.backend, prediction.newest.features, frames[None],
                                     images[None])
-        return self.backend.draw(keypoints, own, features, source)[0]
+        return self.backend.render(keypoints, source_keypoints, features, source)[0]
 
-    def pictures_of(self, prediction: Prediction, size: tuple[int, int] | None,
+    def window_images(self, prediction: Prediction, size: tuple[int, int] | None,
                     ) -> tuple[np.ndarray, np.ndarray]:
         """What to draw on, at the network's size and at `size`: (n or 1, H, W, 3) uint8 each.
 

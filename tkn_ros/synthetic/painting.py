@@ -59,7 +59,7 @@ def capsules(a, b, ra, rb, points: int = 6) -> np.ndarray:
 
 
 def paint(frame, polygons, colours, tile=None, place=(0, 0), zoom=1.0, angle=0.0, convex=True):
-    """Draw polygons (list of (n, 2) pixels) back to front with sub-pixel, anti-aliased edges.
+    """Render polygons (list of (n, 2) pixels) back to front with sub-pixel, anti-aliased edges.
 
     A `tile` (uint8, periodic) multiplies the colours; it is pinned at `place` and turns and grows
     with the object, so that it moves with it.

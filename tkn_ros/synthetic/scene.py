@@ -31,7 +31,7 @@ class Scene:
     camera: Camera
     ground: np.ndarray
     ground_size: float  # metres that one ground tile covers
-    # Each figure has a `path` (motion.Path) and draws itself where it is told.
+    # Each figure has a `path` (motion.Path) and draws itself where it is asked to.
     actors: list = field(default_factory=list)
     strips: list[Strip] = field(default_factory=list)
     back: np.ndarray | None = None

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.processes import Processes
 from tkn_ros.training.sampler import Augmentation, ClipSampler
-from tkn_ros.training.stage import Plan, Stage
+from tkn_ros.training.stage import Schedule, Stage
 
 TINY_ERROR = 1e-5  # mean squared error below which less is no better: 50 dB
 SSIM_SHARE = 3.0  # 0.01 of SSIM weighs as 0.13 dB of PSNR
@@ -44,7 +44,7 @@ def _ssim(a: Tensor, b: Tensor) -> Tensor:
     return alike.mean()
 
 
-class OnBackground(nn.Module):
+class BackgroundPass(nn.Module):
     """A model of which only the background learns; alone: as if no keypoint moved, much faster."""
 
     def __init__(self, model: TKN, alone: bool = False):
@@ -65,10 +65,10 @@ class OnBackground(nn.Module):
             with torch.no_grad():
                 keypoints, features = model.encode(observed)
                 change = model.detector.change(model.predict_keypoints(keypoints, m), features)
-        return model.compose(change, model.backdrop(features, observed))
+        return model.render_change(change, model.render_context(features, observed))
 
 
-def background_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch: int = 8,
+def background_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule, batch: int = 8,
                      ahead: int = 10, seed: int = 0, weights: Sequence[float] | None = None,
                      augmentation: Augmentation | None = None,
                      processes: Processes | None = None, alone: bool = False) -> Stage:
@@ -80,5 +80,5 @@ def background_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch:
         return picture_loss(net(frames).float(), frames[:, n:])
 
     return Stage('background', model.background,
-                 lambda step: sampler.at(step).windows(batch, n + ahead), loss, plan, seed,
-                 processes, OnBackground(model, alone))
+                 lambda step: sampler.at(step).windows(batch, n + ahead), loss, schedule, seed,
+                 processes, BackgroundPass(model, alone))

@@ -24,9 +24,9 @@ from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.synthetic.render import render_clip
 from tkn_ros.training.background_stage import background_stage, picture_loss
 from tkn_ros.training.sampler import Augmentation, ClipSampler
-from tkn_ros.training.stage import Plan, Stage
+from tkn_ros.training.stage import Schedule, Stage
 from tkn_ros.training.stages import (
-    keypoints_of,
+    detect_keypoints,
     run_stage,
     train_detector,
     train_predictor,
@@ -106,7 +106,7 @@ def together_stage(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
         return picture_loss(net(frames), frames[:, n:])
 
     return Stage('together', net.parts, lambda step: sampler.at(step).windows(4, 2 * n), loss,
-                 Plan(steps, 3e-4), seed, net=net)
+                 Schedule(steps, 3e-4), seed, net=net)
 
 
 def settle_stage(model: TKN, synthetic: np.ndarray, real: list[np.ndarray], steps: int,
@@ -120,7 +120,7 @@ def settle_stage(model: TKN, synthetic: np.ndarray, real: list[np.ndarray], step
     weights = np.concatenate([np.full(len(c), share / max(len(c), 1)) for c, share in (
         (synthetic, 0.8), (glyphs, 0.1), (long, 0.1))])
     return background_stage(model, [*synthetic, *glyphs, *long],
-                            Plan(steps, 5e-4, warmup=50, ema=0.99), seed=seed + 21,
+                            Schedule(steps, 5e-4, warmup=50, ema=0.99), seed=seed + 21,
                             weights=weights, augmentation=SETTLING)
 
 
@@ -160,12 +160,12 @@ def main(arguments: list[str] | None = None) -> None:
             loss = train_detector(model.detector, clips, options.detector_steps,
                                   seed=options.seed, weights=weights)
         elif name == 'predictor':
-            loss = train_predictor(model.predictor, keypoints_of(model.detector, clips),
+            loss = train_predictor(model.predictor, detect_keypoints(model.detector, clips),
                                    options.predictor_steps, seed=options.seed,
                                    weights=np.tile(weights, 2))
         elif name == 'background':
-            plan = Plan(options.background_steps, 2e-3, warmup=450)
-            loss = run_stage(background_stage(model, clips, plan, seed=options.seed + 7,
+            schedule = Schedule(options.background_steps, 2e-3, warmup=450)
+            loss = run_stage(background_stage(model, clips, schedule, seed=options.seed + 7,
                                               weights=weights, augmentation=AUGMENTATION,
                                               alone=True))
         elif name == 'together':

@@ -5,14 +5,14 @@ import signal
 
 
 class Interrupt:
-    """In its `with` block `asked` tells whether to stop; a second signal is a KeyboardInterrupt.
+    """In its `with` block `requested` is whether to stop; a second signal is a KeyboardInterrupt.
 
     SIGTERM, which clusters send before they take a machine away, counts as well. tell: say so
     on stderr.
     """
 
     def __init__(self, tell: bool = True):
-        self.asked = False
+        self.requested = False
         self._tell = tell
         self._before: dict[int, object] = {}
 
@@ -26,9 +26,9 @@ class Interrupt:
             signal.signal(number, handler)
 
     def _handle(self, number, frame) -> None:
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
         if self._tell:  # not by print, which a signal may interrupt
             os.write(2, b'\ntkn: stopping after this step and saving; '
                         b'Ctrl-C again stops at once, without saving\n')

@@ -21,11 +21,11 @@ class Processes:
     local: int = 0
 
     @property
-    def first(self) -> bool:
+    def is_main(self) -> bool:
         """True in the one process that writes and reports."""
         return self.rank == 0
 
-    def agree(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first process's `value`, so that all decide alike."""
         if self.count == 1:
             return value
@@ -55,7 +55,7 @@ class Processes:
 
 
 @contextmanager
-def joined(device: str):
+def init_processes(device: str):
     """The `Processes` that torchrun's environment variables tell of; left at the end.
 
     device: of this run; CUDA communicates by NCCL, all else by gloo.

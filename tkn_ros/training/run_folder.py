@@ -65,7 +65,7 @@ class RunFolder:
             return json.loads(self._run.read_text())
         except (OSError, ValueError) as error:
             raise TrainingError(f'{self._run}: not the record of a run ({error}); give the --out '
-                                'folder of one, or start anew without --resume') from None
+                                'folder of one, or start again without --resume') from None
 
     def read_state(self) -> dict | None:
         """The latest state, on the CPU; None if none was saved."""

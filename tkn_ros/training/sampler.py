@@ -20,7 +20,7 @@ class Augmentation:
     flip: mirrored left to right; reverse: played backwards; max_rate: played up to so many times
     faster; crop: up to this share of each side is cut away (at random places) and the rest is
     enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
-    40 %; colours: order of the channels. The first, third and fifth befall every second example.
+    40 %; colours: order of the channels. The first, third and fifth apply to every second example.
     grey and hold: shares of the examples that lose their colours, and in which nothing moves.
     turn: share of the windows in which all that moves stops, or turns back, at a random moment.
     noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
@@ -80,10 +80,10 @@ class ClipSampler:
 
         max_gap 0: any two frames of a clip.
         """
-        both = self.fans(batch, max_gap, 1)
+        both = self.multi_target_batch(batch, max_gap, 1)
         return both[:, 0], both[:, 1]
 
-    def fans(self, batch: int, max_gap: int, targets: int) -> Tensor:
+    def multi_target_batch(self, batch: int, max_gap: int, targets: int) -> Tensor:
         """Sources, each with `targets` targets: (batch / targets, 1 + targets, 3, H, W).
 
         Targets are up to `max_gap` frames (0: any number) before or after their source.

@@ -22,7 +22,7 @@ OPTIONAL = {'background': BackgroundConfig}  # of the model: tables that may be 
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; the message names the key, what was expected, the mend."""
+    """Settings that cannot be used; the message names the key, what was expected and the fix."""
 
 
 @dataclass(frozen=True)
@@ -128,15 +128,15 @@ def load_settings(name: str) -> tuple[Settings, bool]:
                             f'of the presets {", ".join(preset_names())}') from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f'config {path}: no TOML ({error})') from None
-    return settings_from(table, str(path)), 'model' in table
+    return settings_from_dict(table, str(path)), 'model' in table
 
 
-def settings_from(table: dict, where: str = 'settings') -> Settings:
-    """Inverse of `as_table`; what `table` does not name takes its default."""
+def settings_from_dict(table: dict, where: str = 'settings') -> Settings:
+    """Inverse of `settings_to_dict`; what `table` does not name takes its default."""
     return _fill(Settings, table, where)
 
 
-def as_table(settings: Settings) -> dict:
+def settings_to_dict(settings: Settings) -> dict:
     """As JSON and TOML can hold it."""
     return asdict(settings)
 

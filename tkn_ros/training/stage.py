@@ -27,7 +27,7 @@ class TrainingError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How long and how fast a stage learns.
 
     steps: at most; seconds: at most, 0 for no limit, and the cosine ends with whichever comes
@@ -55,22 +55,22 @@ class Stage:
     mixed precision does the stage no harm on a CPU.
     """
 
-    def __init__(self, name: str, module: nn.Module, draw: Callable[[int], Any],
-                 loss: Callable[[nn.Module, Any], Tensor], plan: Plan, seed: int = 0,
+    def __init__(self, name: str, module: nn.Module, make_batch: Callable[[int], Any],
+                 loss: Callable[[nn.Module, Any], Tensor], schedule: Schedule, seed: int = 0,
                  processes: Processes | None = None, net: nn.Module | None = None,
                  half_on_cpu: bool = False):
         self.net = module if net is None else net
-        self.name, self.module, self.draw, self.loss = name, module, draw, loss
-        self.plan, self.seed, self.processes = plan, seed, processes or Processes()
+        self.name, self.module, self.make_batch, self.loss = name, module, make_batch, loss
+        self.schedule, self.seed, self.processes = schedule, seed, processes or Processes()
         self.device = next(module.parameters()).device
-        self.optimiser = torch.optim.AdamW(module.parameters(), plan.lr,
-                                           weight_decay=plan.weight_decay)
+        self.optimiser = torch.optim.AdamW(module.parameters(), schedule.lr,
+                                           weight_decay=schedule.weight_decay)
         self.step, self.elapsed = 0, 0.0
-        self.recent: deque[float] = deque(maxlen=max(1, plan.steps // 10))
-        self.average = ([p.detach().clone() for p in module.parameters()] if plan.ema else [])
+        self.recent: deque[float] = deque(maxlen=max(1, schedule.steps // 10))
+        self.average = ([p.detach().clone() for p in module.parameters()] if schedule.ema else [])
         on_gpu = self.device.type == 'cuda'
         bf16 = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bfloat16()
-        self.half = plan.half and (on_gpu or (half_on_cpu and bf16))
+        self.half = schedule.half and (on_gpu or (half_on_cpu and bf16))
         self.dtype = torch.bfloat16 if bf16 else torch.float16
         self.scaler = torch.amp.GradScaler('cuda', enabled=self.half and not bf16)
 
@@ -82,17 +82,17 @@ class Stage:
     @property
     def progress(self) -> float:
         """From 0 to 1, by steps or by time, whichever is further."""
-        by_time = self.elapsed / self.plan.seconds if self.plan.seconds else 0.0
-        return min(1.0, max(self.step / self.plan.steps, by_time))
+        by_time = self.elapsed / self.schedule.seconds if self.schedule.seconds else 0.0
+        return min(1.0, max(self.step / self.schedule.steps, by_time))
 
     def __iter__(self) -> Iterator[float]:
         self.module.train()
         net = self.processes.wrap(self.net)
         begun = time.monotonic() - self.elapsed
         # on a CPU a second thread's work slows the first one's by more than it saves (a quarter)
-        draw = drawn_ahead if self.device.type == 'cuda' else drawn
-        for batch in draw(self.draw, self.step, self.plan.steps):
-            self.elapsed = self.processes.agree(time.monotonic() - begun)
+        batches = prefetched_batches if self.device.type == 'cuda' else batches_in_turn
+        for batch in batches(self.make_batch, self.step, self.schedule.steps):
+            self.elapsed = self.processes.broadcast(time.monotonic() - begun)
             if self.progress >= 1:
                 return
             value = self._learn(net, batch)
@@ -103,11 +103,11 @@ class Stage:
     def _learn(self, net: nn.Module, batch: Any) -> float:
         p = self.processes
         torch.manual_seed((self.seed << 32) + self.step * p.count + p.rank)  # of dropout
-        plan = self.plan
-        warmup = max(1, min(plan.warmup, plan.steps // 10))
+        schedule = self.schedule
+        warmup = max(1, min(schedule.warmup, schedule.steps // 10))
         rate = min((self.step + 1) / warmup, 0.5 + 0.5 * math.cos(math.pi * self.progress))
         for group in self.optimiser.param_groups:
-            group['lr'] = plan.lr * rate
+            group['lr'] = schedule.lr * rate
         with torch.autocast(self.device.type, self.dtype, enabled=self.half):
             loss = self.loss(net, _moved(batch, self.device))
         value = float(self.processes.mean(loss.detach()))
@@ -115,14 +115,14 @@ class Stage:
         self.optimiser.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimiser)
-        norm = nn.utils.clip_grad_norm_(self.module.parameters(), plan.clip)
+        norm = nn.utils.clip_grad_norm_(self.module.parameters(), schedule.clip)
         if not self.scaler.is_enabled():  # the scaler passes such steps over by itself
             self._check('norm of the gradient', float(norm))
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average:
             torch._foreach_lerp_(self.average, [p.detach() for p in self.module.parameters()],
-                                 1 - plan.ema)
+                                 1 - schedule.ema)
         return value
 
     def _check(self, what: str, value: float) -> None:
@@ -164,19 +164,19 @@ def cpu_has_bfloat16() -> bool:
     return bool(can.get('avx512_bf16') or can.get('amx_bf16'))
 
 
-def drawn(draw: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """draw(first), .., draw(stop - 1)."""
-    return map(draw, range(first, stop))
+def batches_in_turn(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
+    """make_batch(first), .., make_batch(stop - 1)."""
+    return map(make_batch, range(first, stop))
 
 
-def drawn_ahead(draw: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """draw(first), .., draw(stop - 1), made in another thread, at most `AHEAD` of them waiting."""
+def prefetched_batches(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
+    """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting."""
     with ThreadPoolExecutor(1) as thread:
-        waiting = deque(thread.submit(draw, s) for s in range(first, min(first + AHEAD, stop)))
+        waiting = deque(thread.submit(make_batch, s) for s in range(first, min(first + AHEAD, stop)))
         for step in range(first, stop):
             batch = waiting.popleft().result()
             if step + AHEAD < stop:
-                waiting.append(thread.submit(draw, step + AHEAD))
+                waiting.append(thread.submit(make_batch, step + AHEAD))
             yield batch
 
 

@@ -1,6 +1,6 @@
 """The paper's two-step training: the detector by L_rec (Eq 3), the predictor by L_pred (Eq 26).
 
-The predictor learns from keypoints that the frozen detector gave once for every frame. Joint
+The predictor learns from keypoints that the frozen_copy detector gave once for every frame. Joint
 training, which the paper found slower, can follow or replace the two steps. Each is a `Stage`;
 `train_..` run one from its start to its end.
 """
@@ -14,20 +14,20 @@ from tqdm import tqdm
 
 from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
 from tkn_ros.model.images import to_tensor
-from tkn_ros.model.multi_target import Fan
+from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.processes import Processes
 from tkn_ros.training.sampler import Augmentation, ClipSampler
-from tkn_ros.training.stage import Plan, Stage, TrainingError
+from tkn_ros.training.stage import Schedule, Stage, TrainingError
 
-__all__ = ['TrainingError', 'keypoints_of', 'run_stage', 'train_detector', 'train_joint',
+__all__ = ['TrainingError', 'detect_keypoints', 'run_stage', 'train_detector', 'train_joint',
            'train_predictor']
 
 L_PRED_SHARE = 0.1  # of L_pred beside L_rec in joint training
 
 
-def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], plan: Plan,
+def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], schedule: Schedule,
                    batch: int = 32, max_gap: int = 12, seed: int = 0,
                    weights: Sequence[float] | None = None,
                    augmentation: Augmentation | None = None,
@@ -38,11 +38,11 @@ def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], plan
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
         return reconstruction_loss(net(frames), frames[:, 1:])
 
-    return Stage('detector', detector, lambda step: sampler.at(step).fans(batch, max_gap, targets),
-                 loss, plan, seed, processes, Fan(detector), half_on_cpu=True)
+    return Stage('detector', detector, lambda step: sampler.at(step).multi_target_batch(batch, max_gap, targets),
+                 loss, schedule, seed, processes, MultiTargetDetector(detector), half_on_cpu=True)
 
 
-def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], plan: Plan,
+def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], schedule: Schedule,
                     window: int = 10, batch: int = 64, seed: int = 0,
                     weights: Sequence[float] | None = None,
                     augmentation: Augmentation | None = None,
@@ -56,24 +56,24 @@ def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], p
         raise TrainingError(f'no clip has {2 * window} frames (twice the window): give longer ones')
     sampler = _sampler(keypoints, seed, weights, augmentation, processes)
 
-    def draw(step: int) -> Tensor:
+    def make_batch(step: int) -> Tensor:
         return torch.stack([keypoints[i][torch.from_numpy(picked)]
                             for i, picked in sampler.at(step).runs(batch, 2 * window)])
 
     def loss(net: nn.Module, runs: Tensor) -> Tensor:
         return prediction_loss(net(runs[:, :window]), runs[:, window:])  # runs: (B, 2n, K, 3)
 
-    return Stage('predictor', predictor, draw, loss, plan, seed, processes)
+    return Stage('predictor', predictor, make_batch, loss, schedule, seed, processes)
 
 
-def joint_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch: int = 4,
+def joint_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule, batch: int = 4,
                 max_ahead: int = 10, seed: int = 0, weights: Sequence[float] | None = None,
                 augmentation: Augmentation | None = None,
                 processes: Processes | None = None) -> Stage:
     """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
 
-    The detector's keypoints on the true future are L_pred's target, not its pupil. Needs clips of
-    at least window + max_ahead frames; ValueError at the first step where there is none.
+    The detector's keypoints on the true future are L_pred's target and get no gradient. Needs
+    clips of at least window + max_ahead frames; ValueError at the first step where there is none.
     """
     n = model.config.window
     sampler = _sampler(clips, seed, weights, augmentation, processes)
@@ -87,7 +87,7 @@ def joint_stage(model: TKN, clips: Sequence[np.ndarray], plan: Plan, batch: int 
                 + L_PRED_SHARE * prediction_loss(predicted, real.view_as(predicted)))
 
     return Stage('joint', model, lambda step: sampler.at(step).windows(batch, n + max_ahead), loss,
-                 plan, seed, processes)
+                 schedule, seed, processes)
 
 
 def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
@@ -96,7 +96,7 @@ def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
 
 
 @torch.no_grad()
-def keypoints_of(detector: KeypointDetector, clips: Sequence[np.ndarray],
+def detect_keypoints(detector: KeypointDetector, clips: Sequence[np.ndarray],
                  batch: int = 256, mirrored: bool = True) -> list[Tensor]:
     """(T, K, 3) for every clip, and if `mirrored` after them for every clip left to right."""
     was_training = detector.training
@@ -116,7 +116,7 @@ def train_detector(detector: KeypointDetector, clips: Sequence[np.ndarray], step
                    batch: int = 32, max_gap: int = 12, lr: float = 2e-3, seed: int = 0,
                    weights: Sequence[float] | None = None) -> float:
     """Step 1 as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(detector_stage(detector, clips, Plan(steps, lr), batch, max_gap, seed,
+    return run_stage(detector_stage(detector, clips, Schedule(steps, lr), batch, max_gap, seed,
                                     weights))
 
 
@@ -124,7 +124,7 @@ def train_predictor(predictor: KeypointPredictor, keypoints: Sequence[Tensor], s
                     window: int = 10, batch: int = 64, lr: float = 3e-4, seed: int = 0,
                     weights: Sequence[float] | None = None) -> float:
     """Step 2 as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(predictor_stage(predictor, keypoints, Plan(steps, lr), window, batch, seed,
+    return run_stage(predictor_stage(predictor, keypoints, Schedule(steps, lr), window, batch, seed,
                                      weights))
 
 
@@ -132,12 +132,12 @@ def train_joint(model: TKN, clips: Sequence[np.ndarray], steps: int, batch: int 
                 max_ahead: int = 10, lr: float = 3e-4, seed: int = 0,
                 weights: Sequence[float] | None = None) -> float:
     """Joint training as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(joint_stage(model, clips, Plan(steps, lr), batch, max_ahead, seed, weights))
+    return run_stage(joint_stage(model, clips, Schedule(steps, lr), batch, max_ahead, seed, weights))
 
 
 def run_stage(stage: Stage) -> float:
     """From its start to its end, with a bar. Returns the mean loss of the last tenth."""
-    with tqdm(total=stage.plan.steps, desc=stage.name, unit='step', mininterval=2.0) as bar:
+    with tqdm(total=stage.schedule.steps, desc=stage.name, unit='step', mininterval=2.0) as bar:
         for _ in stage:
             bar.set_postfix(loss=f'{stage.mean_loss:.6f}', refresh=False)
             bar.update()

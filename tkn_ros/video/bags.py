@@ -108,10 +108,10 @@ def _opened(path: Path):
         reader.open()
     except Exception as error:  # as many kinds as there are ways to damage a bag
         is_mcap = path.suffix == '.mcap' or any(path.glob('*.mcap'))
-        mend = 'rosbag reindex' if is_ros1 else 'mcap recover' if is_mcap else 'ros2 bag reindex'
+        repair = 'rosbag reindex' if is_ros1 else 'mcap recover' if is_mcap else 'ros2 bag reindex'
         reason = ' '.join(str(error).split())
         raise VideoError(
-            f'{path}: not a whole rosbag ({reason}); try `{mend}` if the recording was cut off'
+            f'{path}: not a whole rosbag ({reason}); try `{repair}` if the recording was cut off'
         ) from None
     try:
         yield reader

@@ -24,7 +24,7 @@ def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def colours(count: int) -> list[tuple[int, int, int]]:
-    """One well-told-apart colour for each keypoint."""
+    """One distinguishable colour for each keypoint."""
     return [tuple(int(255 * c) for c in colorsys.hsv_to_rgb(k / count, 0.9, 1.0))
             for k in range(count)]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class VideoError(ValueError):
-    """A video, image or bag that cannot be used: one line that says what is wrong and the mend."""
+    """A video, image or bag that cannot be used: one line that says what is wrong and the fix."""
 
 
 @dataclass(frozen=True)

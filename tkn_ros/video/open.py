@@ -26,7 +26,7 @@ def open_source(
             file in place of its own; for a bag in place of the rate estimated from its stamps.
 
     Raises:
-        VideoError: one line that says what is wrong with the source and how to mend it.
+        VideoError: one line that says what is wrong with the source and how to fix it.
     """
     if isinstance(spec, int):
         return CameraSource(spec, fps)

@@ -20,6 +20,6 @@ class FrameByFrame(nn.Module):
             keypoints, features = self.model.detector.encode(frame)
             observed.append(keypoints)
         predicted = self.model.predict_keypoints(torch.stack(observed, 1), horizon)
-        features = self.model.backdrop(features, frames)
+        features = self.model.render_context(features, frames)
         drawn = [self.model.render(predicted[:, j:j + 1], features, j + 1) for j in range(horizon)]
         return torch.cat(drawn, 1), predicted

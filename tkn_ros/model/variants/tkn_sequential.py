@@ -10,7 +10,7 @@ from tkn_ros.model.tkn import TKN
 
 
 class TKNSequential(TKN):
-    """Each frame is drawn on the background of the one predicted before it, encoded anew."""
+    """Each frame is drawn on the background of the one predicted before it, encoded again."""
 
     def render(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """(B, m, K, 3) keypoints, features of the newest observed frame -> (B, m, 3, H, W).

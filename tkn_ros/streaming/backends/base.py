@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.stages import Background, all_stages, draw_stage, frozen, to_float
+from tkn_ros.streaming.stages import Background, all_stages, frozen_copy, render_stage, to_float
 
 
 class BackendError(ValueError):
-    """A backend that cannot be had here; the message names it, the reason and the mend."""
+    """A backend that cannot be had here; the message names it, the reason and the fix."""
 
 
 @contextmanager
@@ -34,43 +34,43 @@ class Backend(Protocol):
     """B cameras at once. Keypoints are (x, y, v) as the model's, tensors on `device`.
 
     name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'; precision: 'float32', ..;
-    threads: CPU threads, 0 on a GPU; why: how it came to be chosen, for people.
+    threads: CPU threads, 0 on a GPU; reason: how it came to be chosen, for people.
     """
 
     name: str
     precision: str
     device: str
     threads: int
-    why: str
+    reason: str
 
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
         """(B, H, W, 3) uint8 of the network's size -> keypoints (B, K, 3), features.
 
-        Features are the backend's own affair, but each is (B, ..), so that cameras can be taken
-        apart and put together.
+        Features are in the backend's own format, but each is (B, ..), so that cameras can be
+        separated and batched.
         """
 
     def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
         """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted."""
 
     def background(self, frames: np.ndarray) -> list[Tensor]:
-        """How the background goes on, for networks of which it does, otherwise []: see `backdrop`.
+        """The drift of networks with a background network, otherwise []: see `render_context`.
 
         frames: (B, n, H, W, 3) uint8, a window of the network's size.
         """
 
-    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
              source: np.ndarray) -> np.ndarray:
         """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
 
-        own: the newest frames' keypoints as `encode` gave them; features and source: of
-        `backdrop`, at any size.
+        source_keypoints: the newest frames' keypoints as `encode` gave them; features and source:
+        of `render_context`, at any size.
         """
 
 
-def backdrop(backend: Backend, features: list[Tensor], frames: np.ndarray,
+def render_context(backend: Backend, features: list[Tensor], frames: np.ndarray,
              images: np.ndarray | None = None) -> tuple[list[Tensor], np.ndarray]:
-    """What `draw` draws on: all features, and the source.
+    """What `render` needs of the observed frames: all features, and the source.
 
     features: what `encode` gave for the newest frames; frames: (B, n, H, W, 3) uint8, the windows;
     images: the same at the size to draw at, where that is another.
@@ -86,15 +86,15 @@ def backdrop(backend: Backend, features: list[Tensor], frames: np.ndarray,
 class EagerBackend:
     """Eager PyTorch on the device and in the type of the model's weights: the reference."""
 
-    name, why = 'eager', 'the reference'
+    name, reason = 'eager', 'the reference'
 
     def __init__(self, model: TKN):
-        self.model = frozen(model)
+        self.model = frozen_copy(model)
         weight = next(model.parameters())
         self.device, self.dtype = str(weight.device), weight.dtype
         self.precision = str(weight.dtype).removeprefix('torch.')
         self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
-        self._draw = draw_stage(model, shuffle=False)
+        self._render = render_stage(model, shuffle=False)
         self._background = Background(model) if model.background else None
 
     @torch.inference_mode()
@@ -114,10 +114,10 @@ class EagerBackend:
         return [self._background(torch.from_numpy(frames).to(self.device))]
 
     @torch.inference_mode()
-    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
              source: np.ndarray) -> np.ndarray:
         frame = torch.from_numpy(source).to(self.device)
-        return self._draw(keypoints, own, frame, *features[1:]).cpu().numpy()
+        return self._render(keypoints, source_keypoints, frame, *features[1:]).cpu().numpy()
 
 
 class StagedBackend:
@@ -126,11 +126,11 @@ class StagedBackend:
     A subclass sets name, precision, device and threads.
     """
 
-    why = 'asked for'
+    reason = 'asked for'
     device = 'cpu'
 
     def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
-        model = frozen(model).float()
+        model = frozen_copy(model).float()
         self.stages = all_stages(model, shuffle, channel_norm)
         self.residual = model.config.predictor.residual
 
@@ -162,7 +162,7 @@ class StagedBackend:
             'background' in self.stages) else []
 
     @torch.inference_mode()
-    def draw(self, keypoints: Tensor, own: Tensor, features: list[Tensor],
+    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
              source: np.ndarray) -> np.ndarray:
-        frames = self._run('draw', keypoints, own, torch.from_numpy(source), *features)[0]
+        frames = self._run('draw', keypoints, source_keypoints, torch.from_numpy(source), *features)[0]
         return frames.cpu().numpy()

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend
-from tkn_ros.streaming.cache import KeptRunners
-from tkn_ros.streaming.stages import source_of, to_half
+from tkn_ros.streaming.cache import RunnerCache
+from tkn_ros.streaming.stages import source_and_mean, to_half
 
 PRECISIONS = ('float16', 'bfloat16', 'float32')
 
@@ -51,7 +51,7 @@ class CUDABackend(StagedBackend):
         self._stream = None if device == 'cpu' else torch.cuda.Stream(device)
         self._steps: dict[tuple, _Recorded] = {}
         self._rings: dict[tuple, list[Tensor]] = {}
-        self.runners = KeptRunners(self._record)
+        self.runners = RunnerCache(self._record)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return [result.clone() for result in self.runners(stage, inputs)(*inputs)]
@@ -96,7 +96,7 @@ class CUDABackend(StagedBackend):
             source = batch
             if 'background' in self.stages:
                 pictures.copy_(torch.cat([pictures[:, 1:], batch[:, None]], 1))
-                source = source_of(pictures)
+                source = source_and_mean(pictures)
                 features.append(self.stages['background'](pictures))
             known = ring
             while known.shape[1] < window + horizon:

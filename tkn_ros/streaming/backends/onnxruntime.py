@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
-from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
 from tkn_ros.streaming.graphs import stage_names, to_onnx
 
 try:
@@ -32,7 +32,7 @@ class ONNXRuntimeBackend(StagedBackend):
             raise BackendError(f'precision "{precision}": backend "onnxruntime" has float32 only')
         super().__init__(model)
         self.cache, self.threads = cache, threads or torch.get_num_threads()
-        self.runners = KeptRunners(self._compile)
+        self.runners = RunnerCache(self._compile)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return self.runners(stage, inputs)(*inputs)
@@ -60,7 +60,7 @@ class ONNXRuntimeBackend(StagedBackend):
 
         kept = self.cache and self.cache / f'{stage}-{shapes_of(inputs)}.onnx'
         if kept is not None and kept.is_file():
-            with suppress(Exception):  # damaged, of which there are many errors: make it anew
+            with suppress(Exception):  # damaged, of which there are many errors: make it again
                 return load(kept.read_bytes())
             with suppress(OSError):
                 kept.unlink()

@@ -10,7 +10,7 @@ from torch import Tensor
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
 from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
-from tkn_ros.streaming.cache import KeptRunners, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
 from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
 
 try:
@@ -68,7 +68,7 @@ class OpenVINOBackend(StagedBackend):
         super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
         self.threads = threads or torch.get_num_threads()
-        self.runners = KeptRunners(self._compile)
+        self.runners = RunnerCache(self._compile)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return self.runners(stage, inputs)(*inputs)
@@ -106,7 +106,7 @@ class OpenVINOBackend(StagedBackend):
         kept = self.cache and (
             self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml')
         if kept is not None and kept.is_file():
-            with suppress(Exception):  # damaged, of which there are many errors: make it anew
+            with suppress(Exception):  # damaged, of which there are many errors: make it again
                 return load(core.read_model(kept))
             with suppress(OSError):
                 kept.unlink()
