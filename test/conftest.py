@@ -22,6 +22,7 @@ def _ros_log_dir(tmp_path_factory):
 def _own_signal_stack():
     """What OpenVINO sets aside for signals in one test is not left to those of the next."""
     from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
+
     with signal_stack_kept():
         yield
 
@@ -32,6 +33,7 @@ def tiny_weights(tmp_path_factory):
     from small_models import repeat_last_model
 
     from tkn_ros.model.checkpoints import save_checkpoint
+
     path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
     save_checkpoint(path, repeat_last_model())
     return path
@@ -41,6 +43,7 @@ def tiny_weights(tmp_path_factory):
 def station():
     """The node of the tests' own, one for all of them."""
     from ros_rig import Station
+
     station = Station()
     yield station
     station.close()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 PATIENCE = 90.0  # [s] that anything may take on a machine with other things to do
-SECOND = 10 ** 9
+SECOND = 10**9
 
 
 def ros_or_skip() -> None:
@@ -24,15 +24,18 @@ def ros_or_skip() -> None:
 
         from tkn_ros.install import install_prefix
         from tkn_ros.msg import PredictedKeypoints  # noqa: F401
+
         install_prefix()
     except (ImportError, FileNotFoundError) as error:
-        pytest.skip(f'needs ROS 2 and the installed package: make setup ({error})',
-                    allow_module_level=True)
+        pytest.skip(
+            f'needs ROS 2 and the installed package: make setup ({error})', allow_module_level=True
+        )
 
 
 def launcher(name: str) -> str:
     """What `ros2 run tkn_ros NAME` starts."""
     from tkn_ros.install import install_prefix
+
     return str(install_prefix() / 'lib' / 'tkn_ros' / name)
 
 
@@ -42,28 +45,38 @@ def words(remaps: dict[str, str], parameters: dict) -> list[str]:
     for key, value in remaps.items():
         out += ['-r', f'{key}:={value}']
     for key, value in parameters.items():
-        text = str(value).lower() if isinstance(value, bool) else (
-            f'"{value}"' if isinstance(value, str | Path) else value)
+        text = (
+            str(value).lower()
+            if isinstance(value, bool)
+            else (f'"{value}"' if isinstance(value, str | Path) else value)
+        )
         out += ['-p', f'{key}:={text}']
     return out
 
 
 def run_to_end(name: str, remaps: dict[str, str] | None = None, **parameters):
     """A node that ends by itself. Returns its CompletedProcess with text."""
-    return subprocess.run([launcher(name), *words(remaps or {}, parameters)], text=True,
-                          capture_output=True, timeout=2 * PATIENCE, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [launcher(name), *words(remaps or {}, parameters)],
+        text=True,
+        capture_output=True,
+        timeout=2 * PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 class Process:
     """A node in its own process, interrupted at the end of the `with` block."""
 
-    def __init__(self, name: str, folder: Path, remaps: dict[str, str] | None = None,
-                 **parameters):
+    def __init__(self, name: str, folder: Path, remaps: dict[str, str] | None = None, **parameters):
         self.path = folder / f'{name}-{time.monotonic_ns()}.log'
         with open(self.path, 'wb') as log:
             self.process = subprocess.Popen(
-                [launcher(name), *words(remaps or {}, parameters)], stdout=log,
-                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                [launcher(name), *words(remaps or {}, parameters)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
 
     def log(self) -> str:
         return self.path.read_text(errors='replace')
@@ -97,6 +110,7 @@ class Station:
     def __init__(self):
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
+
         rclpy.init()
         self.node = rclpy.create_node(f'station_{os.getpid()}')
         self.executor = SingleThreadedExecutor()
@@ -104,6 +118,7 @@ class Station:
 
     def close(self) -> None:
         import rclpy
+
         self.executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown()
@@ -127,7 +142,8 @@ class Station:
         """Subscribe; what comes is appended to the list that is returned."""
         heard = Heard()
         heard.subscription = self.node.create_subscription(
-            message_type, topic, heard.append, _qos(depth, reliable))
+            message_type, topic, heard.append, _qos(depth, reliable)
+        )
         return heard
 
     def forget(self, *lists: 'Heard') -> None:
@@ -158,6 +174,7 @@ class Heard(list):
 
 def _qos(depth: int, reliable: bool):
     from rclpy.qos import QoSProfile, ReliabilityPolicy
+
     policy = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(depth=depth, reliability=policy)
 
@@ -167,20 +184,23 @@ class Camera:
 
     def __init__(self, station: Station, topic: str, reliable: bool = True, message_type=None):
         from sensor_msgs.msg import Image
+
         self.station, self.topic, self.reliable = station, topic, reliable
         self.publisher = station.publisher(message_type or Image, topic, reliable)
 
     def matched(self) -> bool:
         """Whether one subscriber is there that has adapted to this publisher."""
         from rclpy.qos import ReliabilityPolicy
+
         there = self.station.node.get_subscriptions_info_by_topic(self.topic)
-        return (self.publisher.get_subscription_count() == len(there) == 1
-                and self.reliable == (there[0].qos_profile.reliability
-                                      == ReliabilityPolicy.RELIABLE))
+        return self.publisher.get_subscription_count() == len(there) == 1 and self.reliable == (
+            there[0].qos_profile.reliability == ReliabilityPolicy.RELIABLE
+        )
 
     def send(self, stamp_ns: int, image) -> None:
         """An RGB picture, or a message whose header is filled in here."""
         from tkn_ros.nodes.conversions import rgb_to_image, to_time
+
         if isinstance(image, np.ndarray):
             image = rgb_to_image(image, stamp_ns, 'lens')
         else:
@@ -198,16 +218,19 @@ class PredictorRig(Process):
     that the window restarts.
     """
 
-    def __init__(self, station: Station, folder: Path, namespace: str, transport: str = 'raw',
-                 **parameters):
+    def __init__(
+        self, station: Station, folder: Path, namespace: str, transport: str = 'raw', **parameters
+    ):
         from diagnostic_msgs.msg import DiagnosticArray
         from sensor_msgs.msg import CompressedImage, Image
+
         self.station, self.namespace = station, namespace
         self.diagnostics = station.hear(DiagnosticArray, '/diagnostics')
         self.type = CompressedImage if transport == 'compressed' else Image
         self.topic = f'/{namespace}/image' + ('/compressed' if transport == 'compressed' else '')
-        super().__init__('predictor', folder, {'__ns': f'/{namespace}'}, image_transport=transport,
-                         **parameters)
+        super().__init__(
+            'predictor', folder, {'__ns': f'/{namespace}'}, image_transport=transport, **parameters
+        )
         self.era = SECOND
         self.camera: Camera | None = None
         self.open_camera()
@@ -217,8 +240,11 @@ class PredictorRig(Process):
         if self.camera is not None:
             self.camera.close()
         self.camera = Camera(self.station, self.topic, reliable, self.type)
-        self.station.wait(lambda: not self.alive() or self.camera.matched(),
-                          'the predictor to subscribe', log=self.log)
+        self.station.wait(
+            lambda: not self.alive() or self.camera.matched(),
+            'the predictor to subscribe',
+            log=self.log,
+        )
         assert self.alive(), self.log()
         return self.camera
 
@@ -257,6 +283,7 @@ class PredictorRig(Process):
                 with suppress(StopIteration):
                     return next(s for s in message.status if s.name == name)
             return None
+
         return self.station.wait(newest, f'diagnostics of {self.namespace}')
 
     def counters(self) -> dict[str, int]:

@@ -11,17 +11,32 @@ from tkn_ros.model.tkn import TKN, TKNConfig
 WINDOW, SIDE, KEYPOINTS = 4, 32, 5
 
 
-def small_config(output: str = 'change', residual: bool = False, drifts: bool = False,
-                 **settings) -> TKNConfig:
+def small_config(
+    output: str = 'change', residual: bool = False, drifts: bool = False, **settings
+) -> TKNConfig:
     """Two hundredths of the bundled network; drifts: with a background that goes on."""
     if drifts:
         settings['background'] = BackgroundConfig((8, 8, 8, 8))
     return TKNConfig(
-        DetectorConfig(keypoints=KEYPOINTS, channels=(6, 8, 8), strides=(1, 2, 2),
-                       kernels=(3, 3, 3), groups=2, output=output),
-        PredictorConfig(keypoints=KEYPOINTS, d_model=16, layers=1, heads=2, d_head=8, d_inner=24,
-                        residual=residual),
-        **{'window': WINDOW, 'height': SIDE, 'width': SIDE, **settings})
+        DetectorConfig(
+            keypoints=KEYPOINTS,
+            channels=(6, 8, 8),
+            strides=(1, 2, 2),
+            kernels=(3, 3, 3),
+            groups=2,
+            output=output,
+        ),
+        PredictorConfig(
+            keypoints=KEYPOINTS,
+            d_model=16,
+            layers=1,
+            heads=2,
+            d_head=8,
+            d_inner=24,
+            residual=residual,
+        ),
+        **{'window': WINDOW, 'height': SIDE, 'width': SIDE, **settings},
+    )
 
 
 def small_model(seed: int = 0, **settings) -> TKN:
@@ -48,5 +63,5 @@ def moving_square(count: int, height: int = SIDE, width: int = SIDE, seed: int =
     side = max(4, min(height, width) // 4)
     for i in range(count):
         x, y = (2 * i) % (width - side), (i + height // 3) % (height - side)
-        clip[i, y:y + side, x:x + side] = (250, 200, 30)
+        clip[i, y : y + side, x : x + side] = (250, 200, 30)
     return clip

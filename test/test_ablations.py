@@ -24,7 +24,7 @@ from tkn_ros.video.writers import write_video
 def moving_square(frames: int, side: int = 16) -> np.ndarray:
     clip = np.full((frames, side, side, 3), 60, np.uint8)
     for t in range(frames):
-        clip[t, 4:9, t % (side - 4):t % (side - 4) + 4] = (250, 120, 30)
+        clip[t, 4:9, t % (side - 4) : t % (side - 4) + 4] = (250, 120, 30)
     return clip
 
 
@@ -50,6 +50,7 @@ def test_a_stopped_run_goes_on_and_finished_parts_are_not_done_again(tmp_path, m
             if stop_at == len(trained):
                 raise KeyboardInterrupt
             return real(module, *args, **kwargs)
+
         monkeypatch.setattr(ablations, name, train)
 
     spy('train_detector')
@@ -82,9 +83,26 @@ def test_the_command_reads_any_source_and_prints_ours_beside_the_papers(tmp_path
     for i, frame in enumerate(moving_square(75, 32)):
         (tmp_path / 'video').mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / 'video' / f'{i:03}.png'), frame[..., ::-1])
-    command = ['tables', 'ablations', '--data', str(tmp_path / 'video'), '--budget', '1',
-               '--batch', '2', '--size', '16', '--horizon', '5', '--tables', 'V',
-               '--cache', str(tmp_path / 'cache'), '--out', str(tmp_path / 'out')]
+    command = [
+        'tables',
+        'ablations',
+        '--data',
+        str(tmp_path / 'video'),
+        '--budget',
+        '1',
+        '--batch',
+        '2',
+        '--size',
+        '16',
+        '--horizon',
+        '5',
+        '--tables',
+        'V',
+        '--cache',
+        str(tmp_path / 'cache'),
+        '--out',
+        str(tmp_path / 'out'),
+    ]
     assert main(command) == 0
     printed = capsys.readouterr().out
     for text in ('3x3, 1x1', ' 31.91', ' .916'.replace('.', '0.'), 'repeating the newest frame'):
@@ -104,13 +122,38 @@ def test_the_command_reads_any_source_and_prints_ours_beside_the_papers(tmp_path
 def test_the_command_takes_the_splits_of_a_data_set(tmp_path):
     (tmp_path / 'boxing').mkdir()
     for person in (1, 17):  # of KTH, to train and to test
-        write_video(tmp_path / f'boxing/person{person:02}_boxing_d1_uncomp.avi.mp4',
-                    moving_square(40, 32), 25)
+        write_video(
+            tmp_path / f'boxing/person{person:02}_boxing_d1_uncomp.avi.mp4',
+            moving_square(40, 32),
+            25,
+        )
     for file in (tmp_path / 'boxing').iterdir():
         file.rename(file.with_suffix(''))
-    assert main(['tables', 'ablations', '--data', str(tmp_path), '--budget', '1', '--batch', '2',
-                 '--size', '16', '--horizon', '5', '--tables', 'IX', '--cache',
-                 str(tmp_path / 'cache'), '--out', str(tmp_path / 'out')]) == 0
+    assert (
+        main(
+            [
+                'tables',
+                'ablations',
+                '--data',
+                str(tmp_path),
+                '--budget',
+                '1',
+                '--batch',
+                '2',
+                '--size',
+                '16',
+                '--horizon',
+                '5',
+                '--tables',
+                'IX',
+                '--cache',
+                str(tmp_path / 'cache'),
+                '--out',
+                str(tmp_path / 'out'),
+            ]
+        )
+        == 0
+    )
     results = json.loads((tmp_path / 'out' / 'results.json').read_text())
     assert results['settings']['data'].endswith('tested on the test split')
 
@@ -134,6 +177,8 @@ def test_figures_are_means_of_psnr_and_ssim_over_future_frames():
     assert evaluate_repeat_last([still], 10) == {'ssim': pytest.approx(1), 'psnr': 60.0}
 
     model = TKN(TKNConfig()).eval()
-    for figure in (evaluate_prediction(model, runs, 10),
-                   evaluate_reconstruction(model.detector, runs, 10)):
+    for figure in (
+        evaluate_prediction(model, runs, 10),
+        evaluate_reconstruction(model.detector, runs, 10),
+    ):
         assert figure['psnr'] < repeating['psnr']  # untrained

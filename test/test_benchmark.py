@@ -26,8 +26,21 @@ from tkn_ros.streaming.quality import synthetic_clips
 
 RATES = Rates({'float32': 1e11, 'bfloat16': 2e11}, 1e10)
 SMALL = Setting(SIDE, SIDE, WINDOW, 5)
-KEYS = {'backend', 'device', 'threads', 'height', 'width', 'window', 'horizon', 'batch',
-        'ms_median', 'ms_p99', 'fps', 'ratio_to_naive', 'psnr_loss_db'}
+KEYS = {
+    'backend',
+    'device',
+    'threads',
+    'height',
+    'width',
+    'window',
+    'horizon',
+    'batch',
+    'ms_median',
+    'ms_p99',
+    'fps',
+    'ratio_to_naive',
+    'psnr_loss_db',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +60,12 @@ def test_rows_are_consistent():
         assert row.fps == pytest.approx(5 / row.ms_median * 1e3)
         assert row.ratio_to_naive == pytest.approx(naive.ms_median / row.ms_median)
         assert (row.height, row.width, row.window, row.horizon, row.batch) == (
-            SIDE, SIDE, WINDOW, 5, 1)
+            SIDE,
+            SIDE,
+            WINDOW,
+            5,
+            1,
+        )
     assert set(eager.stages) == {'encode', 'predict', 'draw'}
     assert sum(eager.stages.values()) == pytest.approx(eager.ms_median, rel=0.5)
     assert 'eager bfloat16' in format_rows(rows) and half.precision == 'bfloat16'
@@ -63,8 +81,9 @@ def test_the_ratio_is_that_of_the_work(monkeypatch):
 
 def test_what_cannot_be_had_is_told_and_left_out():
     told = []
-    rows = measure(small_model(), SMALL, [('cuda', ''), ('eager', 'float32')], RATES, 0.01,
-                   say=told.append)
+    rows = measure(
+        small_model(), SMALL, [('cuda', ''), ('eager', 'float32')], RATES, 0.01, say=told.append
+    )
     assert [r.backend for r in rows] == ['naive', 'eager']
     assert len(told) == 1 and 'cuda' in told[0] and 'left out' in told[0]
 
@@ -86,8 +105,14 @@ def test_recording_for_a_gpu_leaves_cudnn_on():
 
 
 def test_several_cameras_count_as_so_many_frames():
-    rows = measure(small_model(), Setting(SIDE, SIDE, WINDOW, 3, 4), [('eager', 'float32')], RATES,
-                   0.01, least=1)
+    rows = measure(
+        small_model(),
+        Setting(SIDE, SIDE, WINDOW, 3, 4),
+        [('eager', 'float32')],
+        RATES,
+        0.01,
+        least=1,
+    )
     assert rows[1].fps == pytest.approx(12 / rows[1].ms_median * 1e3)
 
 
@@ -102,9 +127,11 @@ def test_quality_of_each_row():
 
 
 def test_the_floor_is_arithmetic():
-    work = Work(encode=10 ** 9, predict=4 * 10 ** 9, draw=10 ** 9, passes=2, weights=10 ** 8)
+    work = Work(encode=10**9, predict=4 * 10**9, draw=10**9, passes=2, weights=10**8)
     assert roofline_ms(work, RATES, 'float32') == pytest.approx(1e3 * (2e9 / 1e11 + 8e8 / 1e10))
-    assert roofline_ms(work, RATES, 'int8+bfloat16') == pytest.approx(1e3 * (2e9 / 2e11 + 4e9 / 2e11))
+    assert roofline_ms(work, RATES, 'int8+bfloat16') == pytest.approx(
+        1e3 * (2e9 / 2e11 + 4e9 / 2e11)
+    )
     assert roofline_ms(work, RATES, 'int8') == pytest.approx(1e3 * (2e9 / 1e11 + 4e9 / 2e11))
     full = build(TKNConfig()).eval()
     ten, twenty = (count_work(full, 64, 64, 10, m) for m in (10, 20))
@@ -131,8 +158,14 @@ def test_around_the_network():
 def test_growth(tmp_path, monkeypatch):
     monkeypatch.setattr(scaling, 'AXES', {'horizon': (2, 8), 'side': (16, 32), 'cameras': (1, 2)})
     monkeypatch.setattr(scaling, 'Setting', lambda: Setting(SIDE, SIDE, WINDOW, 2))
-    grown = measure_scaling(small_model(), ('eager', 'float32'), RATES, 0.05,
-                           axes=('horizon', 'side', 'cameras'), say=lambda text: None)
+    grown = measure_scaling(
+        small_model(),
+        ('eager', 'float32'),
+        RATES,
+        0.05,
+        axes=('horizon', 'side', 'cameras'),
+        say=lambda text: None,
+    )
     assert [row.horizon for row in grown['horizon']] == [2, 2, 8, 8]
     assert at('side', 128).height == 128 and at('cameras', 4).batch == 4
     text = format_scaling(grown)
@@ -160,9 +193,33 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(choose, 'candidates', lambda model: [('eager', '')])
     weights, out = tmp_path / 'small.safetensors', tmp_path / 'out' / 'run.json'
     save_checkpoint(weights, build(small_config()))
-    assert main(['benchmark', '--weights', str(weights), '--backends', 'eager', 'eager:bfloat16',
-                 '--sizes', '32', '--horizons', '3', '--window', '4', '--threads', '1',
-                 '--seconds', '0.1', '--json', str(out), '--device', 'cpu']) == 0
+    assert (
+        main(
+            [
+                'benchmark',
+                '--weights',
+                str(weights),
+                '--backends',
+                'eager',
+                'eager:bfloat16',
+                '--sizes',
+                '32',
+                '--horizons',
+                '3',
+                '--window',
+                '4',
+                '--threads',
+                '1',
+                '--seconds',
+                '0.1',
+                '--json',
+                str(out),
+                '--device',
+                'cpu',
+            ]
+        )
+        == 0
+    )
     text = capsys.readouterr().out
     assert 'naive float32' in text and 'auto:' in text and 'PSNR' in text
     result = json.loads(out.read_text())

@@ -89,7 +89,7 @@ def spoil_manifest(npy: Path):
 def test_a_damaged_cache_is_made_again(tmp_path, damage):
     clip = moving_square(9)
     prepare(recording(clip), 32, 32, tmp_path)
-    npy, = tmp_path.glob('*.npy')
+    (npy,) = tmp_path.glob('*.npy')
     damage(npy)
     before = Counted.reads
     assert np.array_equal(prepare(recording(clip), 32, 32, tmp_path).frames, clip)
@@ -106,7 +106,7 @@ def test_the_manifest_says_what_the_frames_are(tmp_path):
 
 def test_a_changed_source_is_read_anew(tmp_path):
     clips = tmp_path / 'clips'
-    path, = write_clips(clips, 1)
+    (path,) = write_clips(clips, 1)
     one = load_clips([path], 32, 32, tmp_path / 'cache')[0].frames
     np.save(path, 255 - np.load(path))
     os.utime(path, ns=(time.time_ns(), os.stat(path).st_mtime_ns + 10**9))
@@ -130,6 +130,7 @@ def test_time_that_jumps_divides_a_clip(tmp_path):
 def test_no_more_than_a_few_frames_are_in_memory(tmp_path):
     """150 frames of 640x480 are 138 MB; a long bag must not cost more than a short one."""
     import tracemalloc
+
     frame = np.zeros((480, 640, 3), np.uint8)
 
     class Long(Source):
@@ -166,6 +167,7 @@ def image_message(image, stamp_ns):
     from rosbags.typesys import Stores, get_typestore
 
     from tkn_ros.streaming.predict_video import _message
+
     return _message(get_typestore(Stores.ROS2_JAZZY), image, stamp_ns)
 
 
@@ -176,12 +178,13 @@ def test_a_truncated_video_and_a_corrupt_message_are_reported_and_passed_over(tm
     folder.mkdir()
     write_avi(folder / 'cut.avi', 40)
     data = (folder / 'cut.avi').read_bytes()
-    (folder / 'cut.avi').write_bytes(data[:len(data) // 2])
+    (folder / 'cut.avi').write_bytes(data[: len(data) // 2])
     with BagWriter(folder / 'bag.mcap') as bag:
         for i, image in enumerate(clip):
             raw = image_message(image, i * 40_000_000)
-            bag.write_raw('/image', 'sensor_msgs/msg/Image', raw[:50] if i == 7 else raw,
-                          i * 40_000_000)
+            bag.write_raw(
+                '/image', 'sensor_msgs/msg/Image', raw[:50] if i == 7 else raw, i * 40_000_000
+            )
     (folder / 'broken.mp4').write_bytes((tmp_path / 'whole.mp4').read_bytes()[:200])
     said = []
     clips = load_clips([folder], 32, 32, tmp_path / 'cache', say=said.append)
@@ -204,13 +207,15 @@ def test_why_there_is_nothing_to_use_is_said_where_there_is_one_reason(tmp_path)
     for name in ('a', 'b'):
         with BagWriter(folder / f'{name}.mcap') as bag:
             for topic in ('/left', '/right'):
-                bag.write_raw(topic, 'sensor_msgs/msg/Image',
-                              image_message(moving_square(1)[0], 0), 0)
+                bag.write_raw(
+                    topic, 'sensor_msgs/msg/Image', image_message(moving_square(1)[0], 0), 0
+                )
     with pytest.raises(VideoError) as error:
         load_clips([folder], 32, 32, tmp_path / 'cache', 'train', say=said.append)
     assert len(said) == 2
-    assert str(error.value) == (f'no clip to use in {folder}: 2 image topics, pass --topic with '
-                                'one of them: /left, /right')
+    assert str(error.value) == (
+        f'no clip to use in {folder}: 2 image topics, pass --topic with one of them: /left, /right'
+    )
     (folder / 'b.mcap').write_bytes(b'')
     with pytest.raises(VideoError, match='no clip to use in .*bags; give other data$'):
         load_clips([folder], 32, 32, tmp_path / 'cache', 'train', say=said.append)
@@ -223,8 +228,9 @@ def test_clips_that_are_too_short_are_named(tmp_path):
     said = []
     good = long_enough(clips, 8, 'window 4 + horizon 4', said.append)
     assert [len(c) for c in good] == [24]
-    assert said == [f'left out as too short: {paths[1]} (5 frames); 8 frames are needed (window 4 '
-                    '+ horizon 4)']
+    assert said == [
+        f'left out as too short: {paths[1]} (5 frames); 8 frames are needed (window 4 + horizon 4)'
+    ]
     with pytest.raises(VideoError, match=r'too short: .*clip0.npy \(5 frames\); at least 8 frames'):
         long_enough(clips[1:], 8, 'window 4 + horizon 4')
 

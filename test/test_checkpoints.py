@@ -38,17 +38,30 @@ def rewrite(path, model, **meta):
     save_file(tensors, path, {'format': FORMAT, 'tkn_config': config_to_json(CONFIG), **meta})
 
 
-@pytest.mark.parametrize('other, said', [
-    (replace(CONFIG, predictor=replace(SMALL, kind='lstm')),
-     'predictor.kind is "encoder", expected "lstm"'),
-    (replace(CONFIG, predictor=replace(SMALL, d_inner=17)), 'predictor.d_inner is 16, expected 17'),
-    (replace(CONFIG, predictor=replace(SMALL, residual=True)), 'predictor.residual is false'),
-    (replace(CONFIG, detector=DetectorConfig(structure='separate')),
-     'detector.structure is "skip", expected "separate"'),
-    (replace(CONFIG, detector=DetectorConfig(sigma=2.0)), 'detector.sigma is 1.5, expected 2.0'),
-    (replace(CONFIG, detector=DetectorConfig(kernels=(1,) * 6)), 'detector.kernels is'),
-    (replace(CONFIG, process='sequential'), 'process is "parallel", expected "sequential"'),
-])
+@pytest.mark.parametrize(
+    'other, said',
+    [
+        (
+            replace(CONFIG, predictor=replace(SMALL, kind='lstm')),
+            'predictor.kind is "encoder", expected "lstm"',
+        ),
+        (
+            replace(CONFIG, predictor=replace(SMALL, d_inner=17)),
+            'predictor.d_inner is 16, expected 17',
+        ),
+        (replace(CONFIG, predictor=replace(SMALL, residual=True)), 'predictor.residual is false'),
+        (
+            replace(CONFIG, detector=DetectorConfig(structure='separate')),
+            'detector.structure is "skip", expected "separate"',
+        ),
+        (
+            replace(CONFIG, detector=DetectorConfig(sigma=2.0)),
+            'detector.sigma is 1.5, expected 2.0',
+        ),
+        (replace(CONFIG, detector=DetectorConfig(kernels=(1,) * 6)), 'detector.kernels is'),
+        (replace(CONFIG, process='sequential'), 'process is "parallel", expected "sequential"'),
+    ],
+)
 def test_another_variant_is_refused_with_the_difference_named(saved, other, said):
     with pytest.raises(CheckpointError, match='are of another variant') as error:
         load_checkpoint(saved, expected=other)
@@ -63,9 +76,11 @@ def test_what_may_be_chosen_at_run_time_is_no_difference(saved):
 
 def test_weights_that_do_not_fit_the_named_architecture_are_refused(tmp_path):
     path = tmp_path / 'x.safetensors'
-    for predictor, said in ((replace(SMALL, kind='rnn'), 'is missing'),
-                            (replace(SMALL, d_inner=24), r'is \(24,\), expected \(16,\)'),
-                            (replace(SMALL, layers=2), 'is not part of it')):
+    for predictor, said in (
+        (replace(SMALL, kind='rnn'), 'is missing'),
+        (replace(SMALL, d_inner=24), r'is \(24,\), expected \(16,\)'),
+        (replace(SMALL, layers=2), 'is not part of it'),
+    ):
         model = build(replace(CONFIG, predictor=predictor))
         rewrite(path, model)
         with pytest.raises(CheckpointError, match='do not fit the architecture') as error:
@@ -87,9 +102,17 @@ def test_a_file_of_before_the_variants_still_loads(tmp_path):
     assert torch.equal(loaded(frames, 2)[0], model(frames, 2)[0])
 
 
-@pytest.mark.parametrize('text', ['{', '[]', '{"detector": {}}', '{"detector": 3, "predictor": {}}',
-                                  '{"detector": {"depth": 9}, "predictor": {}}',
-                                  '{"detector": {}, "predictor": {"kind": "oracle"}}'])
+@pytest.mark.parametrize(
+    'text',
+    [
+        '{',
+        '[]',
+        '{"detector": {}}',
+        '{"detector": 3, "predictor": {}}',
+        '{"detector": {"depth": 9}, "predictor": {}}',
+        '{"detector": {}, "predictor": {"kind": "oracle"}}',
+    ],
+)
 def test_an_unknown_architecture_is_refused(tmp_path, text):
     rewrite(tmp_path / 'x.safetensors', build(CONFIG), tkn_config=text)
     with pytest.raises(CheckpointError, match='an architecture this version does not know'):
@@ -114,8 +137,10 @@ def test_missing_truncated_and_foreign_files_are_refused(saved, tmp_path):
 def test_half_precision_weights_load_as_float32(saved, tmp_path):
     model = load_checkpoint(saved)
     rewrite(tmp_path / 'half.safetensors', model.half())
-    assert all(p.dtype == torch.float32
-               for p in load_checkpoint(tmp_path / 'half.safetensors').parameters())
+    assert all(
+        p.dtype == torch.float32
+        for p in load_checkpoint(tmp_path / 'half.safetensors').parameters()
+    )
 
 
 def test_a_loaded_model_does_not_depend_on_its_file(saved):

@@ -29,7 +29,7 @@ def numbers(frames):
 
 
 @settings(deadline=None)
-@given(st.integers(2, 60), st.integers(2, 30), st.integers(1, 4), st.integers(0, 10 ** 6))
+@given(st.integers(2, 60), st.integers(2, 30), st.integers(1, 4), st.integers(0, 10**6))
 def test_a_window_is_evenly_spaced_and_inside_of_its_clip(clip_length, length, rate, seed):
     picked = draw_window(clip_length, length, np.random.default_rng(seed), rate)
     if clip_length < length:
@@ -52,7 +52,7 @@ def test_the_last_frame_of_a_clip_is_drawn_too():
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(1, 30), st.integers(1, 20), st.integers(0, 10 ** 6))
+@given(st.integers(1, 30), st.integers(1, 20), st.integers(0, 10**6))
 def test_pairs_are_no_further_apart_than_asked(count, gap, seed):
     source, target = Unchanged([numbered(count)], seed).pairs(16, gap)
     assert source.shape == target.shape == (16, 3, 4, 4)

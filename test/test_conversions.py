@@ -29,10 +29,10 @@ from tkn_ros.streaming.window import SlidingWindow  # noqa: E402
 from tkn_ros.video.encodings import UnsupportedEncoding  # noqa: E402
 from tkn_ros.video.frame import VideoError  # noqa: E402
 
-LAST = (2 ** 31 - 1) * 10 ** 9 + 999_999_999  # the latest moment that a message can hold (2038)
+LAST = (2**31 - 1) * 10**9 + 999_999_999  # the latest moment that a message can hold (2038)
 MS = 1_000_000
 
-stamps = st.one_of(st.integers(0, LAST), st.sampled_from([0, 1, 999_999_999, 10 ** 9, LAST]))
+stamps = st.one_of(st.integers(0, LAST), st.sampled_from([0, 1, 999_999_999, 10**9, LAST]))
 pictures = arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20), st.just(3)))
 
 
@@ -43,7 +43,7 @@ def over_the_wire(message):
 @given(stamps)
 def test_stamps_round_trip(ns):
     time = over_the_wire(to_time(ns))
-    assert 0 <= time.nanosec < 10 ** 9
+    assert 0 <= time.nanosec < 10**9
     assert to_ns(time) == ns
 
 
@@ -73,12 +73,13 @@ def test_padded_rows(picture, padding, last_row_too, encoding):
     pixels = {'rgb8': picture, 'bgr8': picture[..., ::-1], 'mono8': picture[..., :1]}[encoding]
     height, row = len(pixels), pixels.reshape(len(pixels), -1)
     padded = np.full((height, row.shape[1] + padding), 77, np.uint8)
-    padded[:, :row.shape[1]] = row
+    padded[:, : row.shape[1]] = row
     data = padded.tobytes()
     if padding and not last_row_too:
         data = data[:-padding]
-    message = Image(height=height, width=picture.shape[1], encoding=encoding,
-                    step=padded.shape[1], data=data)
+    message = Image(
+        height=height, width=picture.shape[1], encoding=encoding, step=padded.shape[1], data=data
+    )
     expected = np.repeat(picture[..., :1], 3, -1) if encoding == 'mono8' else picture
     assert np.array_equal(image_to_rgb(over_the_wire(message)), expected)
 
@@ -86,8 +87,14 @@ def test_padded_rows(picture, padding, last_row_too, encoding):
 @pytest.mark.parametrize('bigendian', [0, 1])
 def test_byte_order_is_that_of_the_message(bigendian):
     values = np.arange(0, 60_000, 10_000, np.uint16).reshape(2, 3)
-    message = Image(height=2, width=3, encoding='mono16', step=6, is_bigendian=bigendian,
-                    data=values.astype('>u2' if bigendian else '<u2').tobytes())
+    message = Image(
+        height=2,
+        width=3,
+        encoding='mono16',
+        step=6,
+        is_bigendian=bigendian,
+        data=values.astype('>u2' if bigendian else '<u2').tobytes(),
+    )
     assert np.array_equal(image_to_rgb(message)[..., 0], values >> 8)
 
 
@@ -156,7 +163,7 @@ def test_a_detected_bump_is_where_it_is_in_the_picture():
 
 def test_a_prediction_as_a_message():
     window = SlidingWindow(small_model())
-    start, period = 1_700_000_000 * 10 ** 9 + 5, 40 * MS
+    start, period = 1_700_000_000 * 10**9 + 5, 40 * MS
     for i, frame in enumerate(moving_square(6, 48, 64)):
         window.push(start + i * period, frame)
     prediction = window.predict(3)
@@ -169,12 +176,16 @@ def test_a_prediction_as_a_message():
     assert message.frame_period == pytest.approx(0.04)
     assert to_ns(message.processing_time) == 2_500 * MS
     assert [to_ns(f.stamp) for f in message.observed] == [
-        start + i * period for i in range(6 - WINDOW, 6)]
-    assert [to_ns(f.stamp) for f in message.predicted] == [start + (5 + j) * period
-                                                           for j in (1, 2, 3)]
-    for frames, keypoints in ((message.observed, prediction.observed),
-                              (message.predicted, prediction.predicted)):
+        start + i * period for i in range(6 - WINDOW, 6)
+    ]
+    assert [to_ns(f.stamp) for f in message.predicted] == [
+        start + (5 + j) * period for j in (1, 2, 3)
+    ]
+    for frames, keypoints in (
+        (message.observed, prediction.observed),
+        (message.predicted, prediction.predicted),
+    ):
         sent = np.array([[(k.x, k.y, k.intensity) for k in f.keypoints] for f in frames])
         expected = to_pixels(keypoints, cells, (48, 64))
-        expected[..., 2] = np.maximum(expected[..., 2], 0.)  # the message promises 0 or more
+        expected[..., 2] = np.maximum(expected[..., 2], 0.0)  # the message promises 0 or more
         assert np.allclose(sent, expected, atol=1e-3)

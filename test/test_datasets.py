@@ -29,20 +29,27 @@ DATA = Path(__file__).parents[2] / 'shared/data'
 @pytest.fixture
 def kth(tmp_path):
     folder = tmp_path / 'kth'
-    for name, count in (('person16_walking_d1', 30), ('person17_walking_d1', 30),
-                        ('person01_boxing_d3', 20)):
+    for name, count in (
+        ('person16_walking_d1', 30),
+        ('person17_walking_d1', 30),
+        ('person01_boxing_d3', 20),
+    ):
         write_avi(folder / f'{name}_uncomp.avi', count)
     (folder / 'person02_notes.avi').write_bytes(b'')  # not of the data set
     (folder / '00sequences.txt').write_text(
         'Persons and frames\n\nperson01_boxing_d3\t\tframes\t1-5, 8-12, 13-99\n'
-        'person16_walking_d1\tframes 1-10, 11-20, 21-30\nperson17_walking_d1\tframes\t1-15,16-30\n')
+        'person16_walking_d1\tframes 1-10, 11-20, 21-30\nperson17_walking_d1\tframes\t1-15,16-30\n'
+    )
     return folder
 
 
 def test_kth_files_and_their_sequences(kth):
     boxing, train, test = kth_recordings(kth)
     assert [r.name for r in (boxing, train, test)] == [
-        'person01_boxing_d3_uncomp', 'person16_walking_d1_uncomp', 'person17_walking_d1_uncomp']
+        'person01_boxing_d3_uncomp',
+        'person16_walking_d1_uncomp',
+        'person17_walking_d1_uncomp',
+    ]
     assert boxing.ranges == ((0, 5), (7, 12), (12, 99))  # the file counts from 1, ends included
     assert (boxing.label, boxing.subject, boxing.split) == ('boxing', 'person01', 'train')
     assert (train.label, train.split, test.split) == ('walking', 'train', 'test')
@@ -52,8 +59,14 @@ def test_kth_splits(kth, tmp_path):
     said = []
     train = load_clips([kth], 32, 32, tmp_path / 'cache', 'train', say=said.append)
     test = load_clips([kth], 32, 32, tmp_path / 'cache', 'test', say=said.append)
-    assert [(c.label, len(c)) for c in train] == [('boxing', 5), ('boxing', 5), ('boxing', 8),
-                                                  ('walking', 10), ('walking', 10), ('walking', 10)]
+    assert [(c.label, len(c)) for c in train] == [
+        ('boxing', 5),
+        ('boxing', 5),
+        ('boxing', 8),
+        ('walking', 10),
+        ('walking', 10),
+        ('walking', 10),
+    ]
     assert [(c.label, len(c), c.subject) for c in test] == [('walking', 15, 'person17')] * 2
     whole = load_clips([kth / 'person16_walking_d1_uncomp.avi'], 32, 32, tmp_path / 'cache')
     assert np.array_equal(np.concatenate([c.frames for c in train[3:]]), whole[0].frames)
@@ -68,11 +81,13 @@ def test_kth_splits(kth, tmp_path):
 def test_kth_without_persons_for_testing_holds_out_the_last_sequences_and_says_so(kth, tmp_path):
     (kth / 'person17_walking_d1_uncomp.avi').unlink()
     said = []
-    train, test = (load_clips([kth], 32, 32, tmp_path / 'cache', split, say=said.append)
-                   for split in ('train', 'test'))
+    train, test = (
+        load_clips([kth], 32, 32, tmp_path / 'cache', split, say=said.append)
+        for split in ('train', 'test')
+    )
     assert [c.name[-8:] for c in test] == [' [12:20]', ' [20:30]']
     assert not {c.name for c in train} & {c.name for c in test} and len(train) == 4
-    assert len(said) == 2 and 'not on the data set\'s own split' in said[0]
+    assert len(said) == 2 and "not on the data set's own split" in said[0]
 
 
 def test_kth_in_a_folder_for_each_class_and_without_its_list(kth, tmp_path):
@@ -100,8 +115,11 @@ def test_the_real_kth_files(tmp_path):
 
 def test_human36m(tmp_path):
     folder = tmp_path / 'h36m'
-    for name in ('S1/Videos/Walking 1.54138969.mp4', 'S9/Videos/WalkDog.55011271.mp4',
-                 'S11/MySegmentsMat/mask.mp4'):
+    for name in (
+        'S1/Videos/Walking 1.54138969.mp4',
+        'S9/Videos/WalkDog.55011271.mp4',
+        'S11/MySegmentsMat/mask.mp4',
+    ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         write_video(folder / name, moving_square(5), 50)
     for i in range(3):
@@ -109,7 +127,10 @@ def test_human36m(tmp_path):
     (folder / 'S2').mkdir()
     recordings = human36m_recordings(folder)
     assert [(r.subject, r.label, r.split) for r in recordings] == [
-        ('S1', 'Walking', 'train'), ('S9', 'WalkDog', 'test'), ('S11', 'act_02', 'test')]
+        ('S1', 'Walking', 'train'),
+        ('S9', 'WalkDog', 'test'),
+        ('S11', 'act_02', 'test'),
+    ]
     train = load_clips([folder], 32, 32, tmp_path / 'cache', 'train')
     test = load_clips([folder], 32, 32, tmp_path / 'cache', 'test')
     assert [len(c) for c in train] == [5] and [len(c) for c in test] == [5, 3]
@@ -141,13 +162,13 @@ def test_moving_mnist(digits, tmp_path):
         area = (clip[..., 0] > 0).sum((1, 2))
         assert (area >= DIGIT**2).all() and (area <= 2 * DIGIT**2).all()  # never cut off
         assert (np.abs(np.diff(clip.astype(int), axis=0)).sum((1, 2, 3)) > 0).all()
-    recording, = find_recordings(digits.parent)
+    (recording,) = find_recordings(digits.parent)
     assert len(recording.ranges) == 1000 and recording.ranges[1] == (20, 40)
 
 
 def test_digits_that_are_none(digits, tmp_path):
     data = digits.read_bytes()
-    for i, bad in enumerate((data[:len(data) // 2], gzip.compress(b'x' * 30), b'')):
+    for i, bad in enumerate((data[: len(data) // 2], gzip.compress(b'x' * 30), b'')):
         path = tmp_path / f'bad{i}.gz'
         path.write_bytes(bad)
         with pytest.raises(VideoError, match='no whole file of MNIST images'):
@@ -165,8 +186,9 @@ def test_a_folder_of_anything_is_searched(tmp_path):
     for i in range(3):
         write_image(tmp_path / f'data/deep/images/{i}.png', moving_square(3)[i])
     (tmp_path / 'data/notes.txt').write_text('none of these')
-    names = [str(Path(r.name).relative_to(tmp_path / 'data')) for r in
-             find_recordings(tmp_path / 'data')]
+    names = [
+        str(Path(r.name).relative_to(tmp_path / 'data')) for r in find_recordings(tmp_path / 'data')
+    ]
     assert names == ['arrays/clip0.npy', 'arrays/clip1.npy', 'deep/images', 'film.mp4']
     (tmp_path / 'none').mkdir()
     with pytest.raises(VideoError, match='nothing in this folder is a video'):
@@ -185,8 +207,9 @@ def test_synthetic_scenes(tmp_path):
         find_recordings('synthetic:0')
 
 
-def test_rendered_clips_are_kept_only_as_long_as_the_code_that_draws_them(digits, tmp_path,
-                                                                         monkeypatch):
+def test_rendered_clips_are_kept_only_as_long_as_the_code_that_draws_them(
+    digits, tmp_path, monkeypatch
+):
     def identities():
         return [find_recordings(spec)[0].identity for spec in ('synthetic:2', digits)]
 
@@ -209,15 +232,22 @@ def test_rendered_clips_are_kept_only_as_long_as_the_code_that_draws_them(digits
 
 def imported_by(code: str) -> set[str]:
     """The modules of ours that an interpreter has loaded after `code`."""
-    found = subprocess.run([sys.executable, '-c', f'import sys\n{code}\nprint(*sys.modules)'],
-                           capture_output=True, text=True, check=True).stdout.split()
+    found = subprocess.run(
+        [sys.executable, '-c', f'import sys\n{code}\nprint(*sys.modules)'],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
     return {m for m in found if m.startswith('tkn_ros.')}
 
 
 def test_all_modules_that_draw_are_in_one_package():
     """As an interpreter that imports nothing else finds them."""
-    outside = {m for m in imported_by('import tkn_ros.synthetic.render')
-               if not m.startswith('tkn_ros.synthetic')}
+    outside = {
+        m
+        for m in imported_by('import tkn_ros.synthetic.render')
+        if not m.startswith('tkn_ros.synthetic')
+    }
     assert outside == {'tkn_ros.video', 'tkn_ros.video.frame', 'tkn_ros.video.source'}
 
 
@@ -226,7 +256,8 @@ def test_only_synthetic_clips_need_the_renderer(tmp_path):
     drawn = 'tkn_ros.synthetic.render'
     clip = tmp_path / 'clip0.npy'
     assert drawn not in imported_by(
-        f'from tkn_ros.datasets.find import find_recordings; find_recordings("{clip}")[0].open()')
+        f'from tkn_ros.datasets.find import find_recordings; find_recordings("{clip}")[0].open()'
+    )
     opened = 'from tkn_ros.video.open import open_video; open_video({})'
     images = tmp_path / 'images'
     images.mkdir()
@@ -258,9 +289,14 @@ def test_paths_of_data_hold_from_anywhere(tmp_path, monkeypatch):
         assert absolute(spec) == spec
 
 
-@pytest.mark.parametrize('array, said', [
-    (np.zeros((3, 8, 8), np.uint8), 'holds uint8'), (np.zeros((3, 8, 8, 3)), 'holds float64'),
-    (None, 'not a whole NumPy file')])
+@pytest.mark.parametrize(
+    'array, said',
+    [
+        (np.zeros((3, 8, 8), np.uint8), 'holds uint8'),
+        (np.zeros((3, 8, 8, 3)), 'holds float64'),
+        (None, 'not a whole NumPy file'),
+    ],
+)
 def test_arrays_that_are_no_frames(tmp_path, array, said):
     path = tmp_path / 'a.npy'
     if array is None:

@@ -21,15 +21,31 @@ from tkn_ros.video.writers import write_video
 
 ros_or_skip()
 
-KEYS = {'frames_in', 'predictions', 'dropped', 'psnr', 'ssim', 'psnr_repeat_last',
-        'ssim_repeat_last', 'per_step', 'latency_ms', 'fps', 'resident_mib'}
+KEYS = {
+    'frames_in',
+    'predictions',
+    'dropped',
+    'psnr',
+    'ssim',
+    'psnr_repeat_last',
+    'ssim_repeat_last',
+    'per_step',
+    'latency_ms',
+    'fps',
+    'resident_mib',
+}
 
 
 def demo(folder, *arguments):
     """Its CompletedProcess, with `folder` as the working folder."""
-    return subprocess.run([launcher('demo'), *map(str, arguments)], cwd=folder, text=True,
-                          capture_output=True, timeout=6 * PATIENCE,
-                          stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        [launcher('demo'), *map(str, arguments)],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        timeout=6 * PATIENCE,
+        stdin=subprocess.DEVNULL,
+    )
 
 
 def tree(folder):
@@ -46,7 +62,12 @@ def test_a_short_clip_from_end_to_end(tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert not (out / 'old.txt').exists()
     assert {p.name for p in out.iterdir()} >= {
-        'prediction.mp4', 'prediction.gif', 'montage.png', 'predictions.mcap', 'summary.json'}
+        'prediction.mp4',
+        'prediction.gif',
+        'montage.png',
+        'predictions.mcap',
+        'summary.json',
+    }
     assert [p.name for p in out.parent.iterdir()] == ['demo']
 
     summary = json.loads((out / 'summary.json').read_text())
@@ -78,9 +99,19 @@ def test_a_short_clip_from_end_to_end(tmp_path):
 
 
 def test_a_clip_too_short_to_measure_has_a_table_all_the_same():
-    summary = {'frames_in': 14, 'predictions': 5, 'dropped': 0, 'per_step': [], 'psnr': None,
-               'ssim': None, 'psnr_repeat_last': None, 'ssim_repeat_last': None, 'fps': 100.0,
-               'latency_ms': {'p50': 1.0, 'p99': 2.0}, 'resident_mib': 400.0}
+    summary = {
+        'frames_in': 14,
+        'predictions': 5,
+        'dropped': 0,
+        'per_step': [],
+        'psnr': None,
+        'ssim': None,
+        'psnr_repeat_last': None,
+        'ssim_repeat_last': None,
+        'fps': 100.0,
+        'latency_ms': {'p50': 1.0, 'p99': 2.0},
+        'resident_mib': 400.0,
+    }
     assert 'no prediction whose whole future is in the clip' in table(summary)
 
 
@@ -99,30 +130,41 @@ def folder(tmp_path):
     with PredictionBag(tmp_path / 'blind.mcap') as bag:
         bag.keypoints('/points', SECOND, [2 * SECOND], SECOND, (48, 64))
     whole = DEFAULT_WEIGHTS.read_bytes()
-    (tmp_path / 'cut.safetensors').write_bytes(whole[:len(whole) // 2])
+    (tmp_path / 'cut.safetensors').write_bytes(whole[: len(whole) // 2])
     (tmp_path / 'pickled.pt').write_bytes(b'\x80\x02cos\nsystem\n.')
     return tmp_path
 
 
-@pytest.mark.parametrize(('arguments', 'said'), [
-    (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
-    (['--video', 'empty.mp4'], ['empty.mp4']),
-    (['--video', 'text.mp4'], ['text.mp4', 'pass a video file']),
-    (['--video', 'nothing'], ['nothing', 'empty']),
-    (['--video', 'two.mcap', '--topic', '/up/image'],
-     ['no topic /up/image', '/left/image, /right/image']),
-    (['--video', 'two.mcap'], ['2 image topics', '/left/image, /right/image']),
-    (['--video', 'blind.mcap'],
-     ['no image topic', '/points (tkn_ros/msg/PredictedKeypoints)']),
-    (['--video', 'good.mp4', '--weights', 'cut.safetensors'], ['cut.safetensors', 'truncated']),
-    (['--video', 'good.mp4', '--weights', 'pickled.pt'], ['pickled.pt', 'another format']),
-    (['--video', 'short.mp4'], ['6 frames', 'window of 10', 'longer clip']),
-    (['--video', 'good.mp4', '--window', '30'], ['20 frames', 'window of 30']),
-    (['--video', 'good.mp4', '--seconds', '0.1'], ['within 0.1 s', 'window of 10', '--seconds']),
-    (['--video', 'good.mp4', '--horizon', '0'], ['--horizon is 0', 'at least 1']),
-    pytest.param(['--video', 'good.mp4', '--device', 'cuda'], ['device "cuda"', 'install'],
-                 marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')),
-], ids=lambda value: '_'.join(value) if isinstance(value, list) and value[0] == '--video' else '')
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
+        (['--video', 'empty.mp4'], ['empty.mp4']),
+        (['--video', 'text.mp4'], ['text.mp4', 'pass a video file']),
+        (['--video', 'nothing'], ['nothing', 'empty']),
+        (
+            ['--video', 'two.mcap', '--topic', '/up/image'],
+            ['no topic /up/image', '/left/image, /right/image'],
+        ),
+        (['--video', 'two.mcap'], ['2 image topics', '/left/image, /right/image']),
+        (['--video', 'blind.mcap'], ['no image topic', '/points (tkn_ros/msg/PredictedKeypoints)']),
+        (['--video', 'good.mp4', '--weights', 'cut.safetensors'], ['cut.safetensors', 'truncated']),
+        (['--video', 'good.mp4', '--weights', 'pickled.pt'], ['pickled.pt', 'another format']),
+        (['--video', 'short.mp4'], ['6 frames', 'window of 10', 'longer clip']),
+        (['--video', 'good.mp4', '--window', '30'], ['20 frames', 'window of 30']),
+        (
+            ['--video', 'good.mp4', '--seconds', '0.1'],
+            ['within 0.1 s', 'window of 10', '--seconds'],
+        ),
+        (['--video', 'good.mp4', '--horizon', '0'], ['--horizon is 0', 'at least 1']),
+        pytest.param(
+            ['--video', 'good.mp4', '--device', 'cuda'],
+            ['device "cuda"', 'install'],
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU'),
+        ),
+    ],
+    ids=lambda value: '_'.join(value) if isinstance(value, list) and value[0] == '--video' else '',
+)
 def test_bad_input_gets_one_line_and_leaves_nothing(folder, monkeypatch, capfd, arguments, said):
     """Nothing is started yet, so that this may run here."""
     before = tree(folder)
@@ -134,11 +176,17 @@ def test_bad_input_gets_one_line_and_leaves_nothing(folder, monkeypatch, capfd, 
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize(('arguments', 'said'), [
-    (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
-    (['--video', 'good.mp4', '--output-size', '3', '3'],
-     ['the predictor node ended early', 'output_size']),
-], ids=['at once', 'told by a node'])
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
+        (
+            ['--video', 'good.mp4', '--output-size', '3', '3'],
+            ['the predictor node ended early', 'output_size'],
+        ),
+    ],
+    ids=['at once', 'told by a node'],
+)
 def test_bad_input_as_a_process(folder, arguments, said):
     before = tree(folder)
     ended = demo(folder, *arguments, '--out', folder / 'x' / 'demo')

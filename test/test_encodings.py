@@ -39,8 +39,13 @@ def header():
 
 def image_message(encoding, height, width, step, is_bigendian, data):
     return TYPES['sensor_msgs/msg/Image'](
-        header=header(), height=height, width=width, encoding=encoding,
-        is_bigendian=int(is_bigendian), step=step, data=np.frombuffer(data, np.uint8),
+        header=header(),
+        height=height,
+        width=width,
+        encoding=encoding,
+        is_bigendian=int(is_bigendian),
+        step=step,
+        data=np.frombuffer(data, np.uint8),
     )
 
 
@@ -114,8 +119,11 @@ def test_bayer_colours_are_not_exchanged(pattern, bits):
 @pytest.mark.parametrize(
     ('encoding', 'pixel'),
     [
-        ('rgb8', [200, 100, 50]), ('bgr8', [50, 100, 200]), ('8UC3', [50, 100, 200]),
-        ('rgba8', [200, 100, 50, 9]), ('bgra8', [50, 100, 200, 9]),
+        ('rgb8', [200, 100, 50]),
+        ('bgr8', [50, 100, 200]),
+        ('8UC3', [50, 100, 200]),
+        ('rgba8', [200, 100, 50, 9]),
+        ('bgra8', [50, 100, 200, 9]),
     ],
 )
 def test_channel_order(encoding, pixel):
@@ -125,8 +133,10 @@ def test_channel_order(encoding, pixel):
 def test_yuv_red():
     """BT.601 red is Y 82, U 90, V 240, in the byte order ROS gives each name."""
     for encoding, quad in (
-        ('yuv422', (90, 82, 240, 82)), ('uyvy', (90, 82, 240, 82)),
-        ('yuv422_yuy2', (82, 90, 82, 240)), ('yuyv', (82, 90, 82, 240)),
+        ('yuv422', (90, 82, 240, 82)),
+        ('uyvy', (90, 82, 240, 82)),
+        ('yuv422_yuy2', (82, 90, 82, 240)),
+        ('yuyv', (82, 90, 82, 240)),
     ):
         red = to_rgb(encoding, 2, 2, 4, False, bytes(quad) * 2).astype(int)
         assert np.abs(red - [255, 0, 0]).max() < 5, encoding
@@ -139,8 +149,20 @@ def test_against_cv_bridge():
     from cv_bridge import CvBridge
 
     rng = np.random.default_rng(0)
-    for encoding in ('bgr8', 'rgb8', 'mono8', 'bgra8', 'rgba8', 'mono16', 'yuv422', 'yuv422_yuy2',
-                     'bayer_rggb8', 'bayer_bggr8', 'bayer_gbrg8', 'bayer_grbg8'):
+    for encoding in (
+        'bgr8',
+        'rgb8',
+        'mono8',
+        'bgra8',
+        'rgba8',
+        'mono16',
+        'yuv422',
+        'yuv422_yuy2',
+        'bayer_rggb8',
+        'bayer_bggr8',
+        'bayer_gbrg8',
+        'bayer_grbg8',
+    ):
         step = 32 * bytes_per_pixel(encoding)
         data = rng.integers(0, 256, 24 * step, np.uint8).tobytes()
         message = messages.Image(height=24, width=32, encoding=encoding, step=step)
@@ -150,8 +172,16 @@ def test_against_cv_bridge():
         assert np.abs(got - want).max() <= (1 if encoding == 'mono16' else 0), encoding
 
 
-@pytest.mark.parametrize('kind', [bytes, bytearray, memoryview, lambda b: array.array('B', b),
-                                  lambda b: np.frombuffer(b, np.uint8)])
+@pytest.mark.parametrize(
+    'kind',
+    [
+        bytes,
+        bytearray,
+        memoryview,
+        lambda b: array.array('B', b),
+        lambda b: np.frombuffer(b, np.uint8),
+    ],
+)
 def test_any_buffer_serves_and_is_copied(kind):
     data = bytearray(range(12))
     got = to_rgb('rgb8', 2, 2, 6, False, kind(data))
@@ -219,9 +249,7 @@ def test_compressed_grey_alpha_and_16_bit():
     png = cv2.imencode('.png', grey)[1]
     assert np.array_equal(compressed_to_rgb('mono8; png compressed ', png), np.dstack([grey] * 3))
     bgra = np.dstack([smooth_picture()[..., ::-1], grey])
-    assert np.array_equal(
-        compressed_to_rgb('png', cv2.imencode('.png', bgra)[1]), smooth_picture()
-    )
+    assert np.array_equal(compressed_to_rgb('png', cv2.imencode('.png', bgra)[1]), smooth_picture())
     wide = cv2.imencode('.png', np.full((4, 4), 5000, np.uint16))[1]
     assert compressed_to_rgb('mono16; png compressed ', wide).max() == 5000 >> 8
     assert compressed_to_rgb('16UC1; png compressed ', wide).max() == 127

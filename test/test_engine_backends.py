@@ -35,10 +35,12 @@ def has(*packages):
 
 
 needs_openvino = pytest.mark.skipif(not has('openvino'), reason='openvino is not installed')
-needs_onnx = pytest.mark.skipif(not has('onnx', 'onnxruntime'),
-                                reason='onnx and onnxruntime are not installed')
-needs_bfloat16 = pytest.mark.skipif('bfloat16' not in openvino_precisions(),
-                                    reason='no bfloat16 on this CPU, or no OpenVINO')
+needs_onnx = pytest.mark.skipif(
+    not has('onnx', 'onnxruntime'), reason='onnx and onnxruntime are not installed'
+)
+needs_bfloat16 = pytest.mark.skipif(
+    'bfloat16' not in openvino_precisions(), reason='no bfloat16 on this CPU, or no OpenVINO'
+)
 MODEL = small_model(residual=True)
 MADE = {}  # graphs take seconds to convert: once for all tests
 BACKENDS = [
@@ -145,7 +147,7 @@ def test_later_results_leave_earlier_ones_alone(name, tolerance, folder):
 @needs_openvino
 def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
     backend_of('openvino-float32', folder).encode(noise(2, SIDE, SIDE, 3))
-    kept, = (f for f in folder.glob('encode-2x*.xml'))
+    (kept,) = (f for f in folder.glob('encode-2x*.xml'))
     before = kept.stat().st_mtime_ns
     compare(OpenVINOBackend(MODEL, 'float32', 1, folder), MODEL, EXACT)
     assert kept.stat().st_mtime_ns == before
@@ -158,9 +160,14 @@ def test_a_kept_graph_is_used_and_a_damaged_one_made_anew(folder):
         assert kept.read_bytes() != damage
 
 
-@pytest.mark.parametrize('name', [
-    'eager', pytest.param('openvino', marks=needs_openvino),
-    pytest.param('onnxruntime', marks=needs_onnx)])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'eager',
+        pytest.param('openvino', marks=needs_openvino),
+        pytest.param('onnxruntime', marks=needs_onnx),
+    ],
+)
 @pytest.mark.parametrize('horizon', [1, 3])
 def test_a_window_of_one_frame(name, horizon):
     backend = make_backend(MODEL, name, 'float32', 1, cached=False)
@@ -175,7 +182,7 @@ def test_a_window_of_one_frame(name, horizon):
 def test_a_kept_onnx_graph_is_used_and_a_damaged_one_made_anew(damage, tmp_path):
     frames = noise(1, SIDE, SIDE, 3)
     expected = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path).encode(frames)[0]
-    kept, = tmp_path.glob('encode-1x*.onnx')
+    (kept,) = tmp_path.glob('encode-1x*.onnx')
     before, whole = kept.stat().st_mtime_ns, kept.read_bytes()
     ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path).encode(frames)
     assert kept.stat().st_mtime_ns == before
@@ -189,9 +196,10 @@ def test_a_kept_onnx_graph_is_used_and_a_damaged_one_made_anew(damage, tmp_path)
 def test_what_onnx_runtime_cannot_do_is_a_backend_error(tmp_path, monkeypatch):
     """Its own errors are not RuntimeErrors: `auto` and the command line would not catch them."""
     import tkn_ros.streaming.backends.onnxruntime as module
+
     backend = ONNXRuntimeBackend(MODEL, threads=1, cache=tmp_path)
     backend.encode(noise(1, SIDE, SIDE, 3))
-    kept, = tmp_path.glob('encode-1x*.onnx')
+    (kept,) = tmp_path.glob('encode-1x*.onnx')
     kept.rename(tmp_path / kept.name.replace('1x', '2x', 1))  # loads, but cannot run
     with pytest.raises(BackendError, match='cannot run the stage "encode": .*; use backend "eag'):
         backend.encode(noise(2, SIDE, SIDE, 3))
@@ -222,8 +230,9 @@ assert now() == before, (before, now())
 @pytest.mark.parametrize('guarded', [False, True])
 def test_signal_handlers_keep_their_stack(guarded):
     """OpenVINO sets aside one on which Python's handler of Ctrl-C may find no room."""
-    ended = subprocess.run([sys.executable, '-c', SIGNAL_STACK.format(guarded=guarded)],
-                           capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, '-c', SIGNAL_STACK.format(guarded=guarded)], capture_output=True, text=True
+    )
     assert ended.returncode == 0, ended.stderr
 
 
@@ -383,9 +392,13 @@ def test_a_prediction_is_due_at_every_stride():
 
 @pytest.mark.parametrize('name', ['eager', pytest.param('openvino', marks=needs_openvino)])
 def test_ten_thousand_predictions_take_no_more_memory(name):
-    config = TKNConfig(DetectorConfig(keypoints=4, channels=(4, 4), strides=(1, 2), kernels=(3, 3)),
-                       PredictorConfig(keypoints=4, d_model=8, layers=1, heads=1, d_head=8,
-                                       d_inner=8), window=3, height=8, width=8)
+    config = TKNConfig(
+        DetectorConfig(keypoints=4, channels=(4, 4), strides=(1, 2), kernels=(3, 3)),
+        PredictorConfig(keypoints=4, d_model=8, layers=1, heads=1, d_head=8, d_inner=8),
+        window=3,
+        height=8,
+        width=8,
+    )
     model, clip = build(config).eval(), moving_square(8, 8, 8)
     window = SlidingWindow(model, backend=make_backend(model, name, threads=1, cached=False))
     process = psutil.Process()
@@ -399,17 +412,28 @@ def test_ten_thousand_predictions_take_no_more_memory(name):
     run(0, 1000)
     before = process.memory_info().rss
     run(1000, 11_000)
-    assert process.memory_info().rss - before < 3 * 2 ** 20
+    assert process.memory_info().rss - before < 3 * 2**20
 
 
-@pytest.mark.parametrize(('name', 'precision', 'message'), [
-    ('tensorrt', '', 'backend "tensorrt" is unknown; use one of auto, eager'),
-    ('cuda', '', 'backend "cuda" runs on a GPU, and device is "cpu"'),
-    pytest.param('openvino', 'float16', 'precision "float16": backend "openvino" has',
-                 marks=needs_openvino),
-    pytest.param('onnxruntime', 'int8', 'precision "int8": backend "onnxruntime" has float32 only',
-                 marks=needs_onnx),
-])
+@pytest.mark.parametrize(
+    ('name', 'precision', 'message'),
+    [
+        ('tensorrt', '', 'backend "tensorrt" is unknown; use one of auto, eager'),
+        ('cuda', '', 'backend "cuda" runs on a GPU, and device is "cpu"'),
+        pytest.param(
+            'openvino',
+            'float16',
+            'precision "float16": backend "openvino" has',
+            marks=needs_openvino,
+        ),
+        pytest.param(
+            'onnxruntime',
+            'int8',
+            'precision "int8": backend "onnxruntime" has float32 only',
+            marks=needs_onnx,
+        ),
+    ],
+)
 def test_what_cannot_be_had_is_named_with_the_way_out(name, precision, message):
     with pytest.raises(BackendError, match=message) as error:
         make_backend(small_model(), name, precision, cached=False)
@@ -419,6 +443,7 @@ def test_what_cannot_be_had_is_named_with_the_way_out(name, precision, message):
 def test_a_missing_package_is_named_with_its_install_line(monkeypatch):
     import tkn_ros.streaming.backends.onnxruntime as onnx_module
     import tkn_ros.streaming.backends.openvino as openvino_module
+
     monkeypatch.setattr(onnx_module, 'onnxruntime', None)
     monkeypatch.setattr(openvino_module, 'openvino', None)
     with pytest.raises(BackendError, match='pip install openvino'):

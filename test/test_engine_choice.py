@@ -26,6 +26,7 @@ class Fake(EagerBackend):
 
     def render(self, *inputs):
         import time
+
         time.sleep(self.slow)
         frames = super().render(*inputs).astype(float)
         noise = np.random.default_rng(0).normal(0, self.off, frames.shape) if self.off else 0
@@ -53,9 +54,14 @@ def machine(monkeypatch, tmp_path):
 
 def test_the_fastest_of_those_that_lose_no_quality(machine):
     backends, made = machine
-    backends.update({('fast', 'rough'): {'off': 30.0}, ('middle', 'fine'): {'slow': 0.01},
-                     ('broken', ''): BackendError('no such thing\nhere'),
-                     ('slow', 'fine'): {'slow': 0.05}})
+    backends.update(
+        {
+            ('fast', 'rough'): {'off': 30.0},
+            ('middle', 'fine'): {'slow': 0.01},
+            ('broken', ''): BackendError('no such thing\nhere'),
+            ('slow', 'fine'): {'slow': 0.05},
+        }
+    )
     chosen = choose.make_backend(MODEL, 'auto', horizon=4)
     assert (chosen.name, chosen.precision) == ('middle', 'fine')
     for part in ('for 4 frames', 'fast rough', 'dB', 'slow fine', 'broken  (no such thing)'):
@@ -84,7 +90,7 @@ def test_another_machine_with_the_same_home_folder_makes_its_own_choice(machine,
     backends, made = machine
     backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
     choose.make_backend(MODEL, horizon=4)
-    key, = json.loads((cache_of(MODEL) / 'choices.json').read_text())
+    (key,) = json.loads((cache_of(MODEL) / 'choices.json').read_text())
     assert choose.processor('cpu') in key and f'{os.cpu_count()} cores' in key
     monkeypatch.setattr(choose, 'processor', lambda device: 'another, 64 cores')
     backends['b', 'x'], backends['a', 'x'] = backends['a', 'x'], backends['b', 'x']
@@ -156,7 +162,8 @@ def test_quality_is_measured_against_the_truth():
     assert loss([worse], [frames], [truth]) > MAX_LOSS
     assert psnr(frames, frames) == 60.0
     assert psnr(np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 51, np.uint8)) == (
-        pytest.approx(-20 * np.log10(0.2)))
+        pytest.approx(-20 * np.log10(0.2))
+    )
 
 
 def test_rounding_that_happens_to_help_is_a_loss_all_the_same():
@@ -165,7 +172,8 @@ def test_rounding_that_happens_to_help_is_a_loss_all_the_same():
     assert psnr(better, truth) > psnr(reference, truth)
     assert loss([better], [reference], [truth]) == pytest.approx(10 * np.log10(1.25))
     assert loss([better, reference], [reference] * 2, [truth] * 2) == pytest.approx(
-        5 * np.log10(1.25))
+        5 * np.log10(1.25)
+    )
 
 
 def test_the_cache_forgets_weights_that_were_not_used_for_long(monkeypatch, tmp_path):

@@ -33,8 +33,10 @@ def test_graphs_give_what_the_reference_gives(precision, output):
             continue
         expected, predicted = window.predict(6), fast.predict(6)
         right = window.render(expected).astype(int)
-        for mine, drawn in ((predicted.predicted, fast.render(predicted)),
-                            (keypoints[0], frames[0])):
+        for mine, drawn in (
+            (predicted.predicted, fast.render(predicted)),
+            (keypoints[0], frames[0]),
+        ):
             assert np.abs(mine - expected.predicted).max() < keypoints_error
             assert np.abs(drawn - right).mean() < bytes_off
 

@@ -22,15 +22,25 @@ def close(a, b):
 
 
 @settings(deadline=None, max_examples=80)
-@given(st.integers(1, 5), st.integers(1, 4), st.integers(0, 3), st.integers(1, 6),
-       st.integers(1, 6), st.booleans(), st.sampled_from(list(TOLERANCE)), st.integers(0, 10 ** 6))
+@given(
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(0, 3),
+    st.integers(1, 6),
+    st.integers(1, 6),
+    st.booleans(),
+    st.sampled_from(list(TOLERANCE)),
+    st.integers(0, 10**6),
+)
 @torch.no_grad()
 def test_a_transposed_convolution_is_a_convolution_and_a_shuffle(
-        kernel, stride, output_padding, rows, columns, bias, dtype, seed):
+    kernel, stride, output_padding, rows, columns, bias, dtype, seed
+):
     torch.manual_seed(seed)
     padding, output_padding = (kernel - 1) // 2, min(output_padding, stride - 1)
-    plain = nn.ConvTranspose2d(3, 5, kernel, stride, padding, output_padding=output_padding,
-                               bias=bias).to(dtype)
+    plain = nn.ConvTranspose2d(
+        3, 5, kernel, stride, padding, output_padding=output_padding, bias=bias
+    ).to(dtype)
     x = torch.randn(2, 3, rows, columns, dtype=dtype)
     if min((n - 1) * stride - 2 * padding + kernel + output_padding for n in (rows, columns)) < 1:
         return
@@ -41,8 +51,14 @@ def test_a_transposed_convolution_is_a_convolution_and_a_shuffle(
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 9), st.integers(1, 9),
-       st.floats(-20, 20), st.sampled_from(list(TOLERANCE)))
+@given(
+    st.integers(1, 4),
+    st.integers(1, 4),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.floats(-20, 20),
+    st.sampled_from(list(TOLERANCE)),
+)
 @torch.no_grad()
 def test_a_group_norm_by_the_means_of_its_channels(groups, each, rows, columns, offset, dtype):
     plain = nn.GroupNorm(groups, groups * each).to(dtype)
@@ -64,21 +80,44 @@ def networks(draw):
     layers = draw(st.integers(2, 4))
     kernels, strides, channels = (
         tuple(draw(st.lists(one, min_size=layers, max_size=layers)))
-        for one in (st.sampled_from((1, 3, 5)), st.integers(1, 2), st.integers(1, 9)))
-    detector = DetectorConfig(keypoints=draw(st.sampled_from((3, channels[-1]))),
-                              channels=channels, strides=strides, kernels=kernels,
-                              groups=draw(st.integers(1, 4)),
-                              output=draw(st.sampled_from(('frame', 'change'))),
-                              structure=draw(st.sampled_from(STRUCTURES)))
-    predictor = PredictorConfig(keypoints=detector.keypoints, d_model=12, layers=1, heads=2,
-                                d_head=4, d_inner=16, residual=draw(st.booleans()))
-    return (TKNConfig(detector, predictor), draw(st.integers(1, 3)), draw(st.integers(1, 4)),
-            draw(st.integers(1, 9)), draw(st.integers(2, 4)), draw(st.integers(2, 4)))
+        for one in (st.sampled_from((1, 3, 5)), st.integers(1, 2), st.integers(1, 9))
+    )
+    detector = DetectorConfig(
+        keypoints=draw(st.sampled_from((3, channels[-1]))),
+        channels=channels,
+        strides=strides,
+        kernels=kernels,
+        groups=draw(st.integers(1, 4)),
+        output=draw(st.sampled_from(('frame', 'change'))),
+        structure=draw(st.sampled_from(STRUCTURES)),
+    )
+    predictor = PredictorConfig(
+        keypoints=detector.keypoints,
+        d_model=12,
+        layers=1,
+        heads=2,
+        d_head=4,
+        d_inner=16,
+        residual=draw(st.booleans()),
+    )
+    return (
+        TKNConfig(detector, predictor),
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 9)),
+        draw(st.integers(2, 4)),
+        draw(st.integers(2, 4)),
+    )
 
 
 @settings(deadline=None, max_examples=40)
-@given(networks(), st.booleans(), st.booleans(), st.sampled_from(list(TOLERANCE)),
-       st.integers(0, 10 ** 6))
+@given(
+    networks(),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(list(TOLERANCE)),
+    st.integers(0, 10**6),
+)
 @torch.no_grad()
 def test_the_three_stages_are_the_whole_network(network, shuffle, channel_norm, dtype, seed):
     config, cameras, n, horizon, rows, columns = network
@@ -99,13 +138,15 @@ def test_the_three_stages_are_the_whole_network(network, shuffle, channel_norm, 
         if config.predictor.residual:
             following = following + known[:, -1:]
         known = torch.cat([known, following], 1)
-    assert close(known[:, n:n + horizon], predicted)
+    assert close(known[:, n : n + horizon], predicted)
     if hasattr(draw, 'decode'):
         d = draw.decode(predicted, newest, features)
         source = clip[:, -1].permute(0, 3, 1, 2).to(dtype) / 255
         # a group of a single value amplifies rounding: it is divided by its own tiny spread
-        single = any(rows * columns * c // max(1, min(config.detector.groups, c)) < 8
-                     for c in config.detector.channels)
+        single = any(
+            rows * columns * c // max(1, min(config.detector.groups, c)) < 8
+            for c in config.detector.channels
+        )
         if not (single and dtype == torch.float32):
             assert close(draw.compose(d, source), drawn)
     off = draw(predicted, newest, clip[:, -1], *features).int() - to_bytes(drawn).int()

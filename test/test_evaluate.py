@@ -124,21 +124,28 @@ def test_the_same_input_gives_the_same_figures(here):
 
 
 def test_any_horizon_and_a_part(here):
-    assert main([*USUAL, '--horizon', '11', '--part', '0.2:1', '--runs', '1', '--json',
-                 'a.json']) == 0
+    assert (
+        main([*USUAL, '--horizon', '11', '--part', '0.2:1', '--runs', '1', '--json', 'a.json']) == 0
+    )
     results = json.loads((here / 'a.json').read_text())
     assert [c['runs'] for c in results['clips']] == [1, 1, 1]
     assert [c['frames'] for c in results['clips']] == [19, 19, 19]
     assert len(results['per_step']) == 11 and 'at most 1 a clip' in results['protocol']
 
 
-@pytest.mark.parametrize('arguments, said', [
-    (['--horizon', '30'], 'too short: clips/clip0.npy (24 frames), clips/clip1.npy (24 frames)'),
-    (['--weights', 'none'], 'weights "none" do not exist'),
-    (['--data', 'nowhere'], 'nowhere: no such file or folder'),
-    (['--device', 'gpu'], 'device "gpu" is unknown'),
-    (['--json', 'clips'], ''),
-])
+@pytest.mark.parametrize(
+    'arguments, said',
+    [
+        (
+            ['--horizon', '30'],
+            'too short: clips/clip0.npy (24 frames), clips/clip1.npy (24 frames)',
+        ),
+        (['--weights', 'none'], 'weights "none" do not exist'),
+        (['--data', 'nowhere'], 'nowhere: no such file or folder'),
+        (['--device', 'gpu'], 'device "gpu" is unknown'),
+        (['--json', 'clips'], ''),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_line(here, capsys, arguments, said):
     assert main([*USUAL, *arguments]) == 1
     message = capsys.readouterr().err.strip().splitlines()[-1]
@@ -151,8 +158,10 @@ def without_times(table: str) -> str:
 
 
 def test_the_tables_of_kth():
-    clips = [Clip(f'c{i}', moving_square(20, seed=i), 25.0, label=label)
-             for i, label in enumerate(('boxing', 'boxing', 'walking'))]
+    clips = [
+        Clip(f'c{i}', moving_square(20, seed=i), 25.0, label=label)
+        for i, label in enumerate(('boxing', 'boxing', 'walking'))
+    ]
     model = small_model()
     results = compare(model, clips, 8)
     boxing = np.mean([c['model']['ssim'] for c in results['clips'][:2]])
@@ -162,8 +171,9 @@ def test_the_tables_of_kth():
     assert '3 test sequences of boxing, walking' in text
     assert 'the rows do not compare' in text
     assert 'walking' in format_comparison(results)
-    with_others = compare(model, [*clips, *CLIPS, Clip('h36m', CLIPS[0].frames, 25.0, 'Walking')],
-                          8)
+    with_others = compare(
+        model, [*clips, *CLIPS, Clip('h36m', CLIPS[0].frames, 25.0, 'Walking')], 8
+    )
     assert with_others['overall'] != results['overall']
     assert without_times(format_kth(with_others, model)) == without_times(text)
     assert format_kth(compare(model, CLIPS, 8), model) == ''

@@ -65,8 +65,11 @@ def test_the_old_checkpoint_stays(begun, monkeypatch, fails):
     if fails == 'weights':
         monkeypatch.setattr(run_folder, 'save_checkpoint', without_room)
     saved[1].step = 3
-    with pytest.raises(SavingError, match='saving failed at detector step 3 .* the checkpoint of '
-                                          'detector step 2 is in .*, intact. Make room and go on'):
+    with pytest.raises(
+        SavingError,
+        match='saving failed at detector step 3 .* the checkpoint of '
+        'detector step 2 is in .*, intact. Make room and go on',
+    ):
         if fails == 'weights':
             folder.save(*saved)
         else:
@@ -83,16 +86,23 @@ def test_a_log_without_room_is_not_cut_in_the_middle_of_a_line(begun):
     before = (folder.path / 'log.csv').read_bytes()
     for _ in range(20_000):
         folder.log(saved[1], 0.5)
-    with (room_for((folder.path / 'state.pt').stat().st_size + 4096),
-          pytest.raises(SavingError, match='step 2 is in')):
+    with (
+        room_for((folder.path / 'state.pt').stat().st_size + 4096),
+        pytest.raises(SavingError, match='step 2 is in'),
+    ):
         folder.save(*saved)
     assert (folder.path / 'log.csv').read_bytes() == before
 
 
 def test_where_nothing_was_saved_the_message_says_so(begun):
     folder, saved = begun
-    with room_for(4096), pytest.raises(SavingError, match='; nothing was saved before. Make room '
-                                                          'and begin again with --resume$'):
+    with (
+        room_for(4096),
+        pytest.raises(
+            SavingError,
+            match='; nothing was saved before. Make room and begin again with --resume$',
+        ),
+    ):
         folder.save(*saved)
     assert sorted(contents(folder.path)) == ['log.csv', 'run.json']
 
@@ -115,20 +125,28 @@ def test_a_run_does_not_end_for_a_log_of_tensorboard_that_grows_no_more(tmp_path
     pytest.importorskip('tensorboard')
     data, size = write_clips(tmp_path / 'clips'), 1 << 20
     with room_for(size):
-        train(Order(steps(SETTINGS, 20), tuple(data)), tmp_path / 'run',
-              RunOptions(tmp_path / 'cache', picture_every=0))
+        train(
+            Order(steps(SETTINGS, 20), tuple(data)),
+            tmp_path / 'run',
+            RunOptions(tmp_path / 'cache', picture_every=0),
+        )
     assert max(p.stat().st_size for p in (tmp_path / 'run/tensorboard').iterdir()) == size
     assert capsys.readouterr().err.count('; the training goes on') == 1
     assert RunFolder(tmp_path / 'run').read_state()['finished']
 
 
 def test_a_clip_that_cannot_be_prepared(tmp_path):
-    path, = write_clips(tmp_path / 'clips', 1)
-    recording, = find_recordings(path)
+    (path,) = write_clips(tmp_path / 'clips', 1)
+    (recording,) = find_recordings(path)
     cache = tmp_path / 'cache'
-    with room_for(4096), pytest.raises(
-            OSError, match=rf'^{cache}: the resized frames of .*clip0.npy cannot be kept there '
-                           r'\(File too large; [\d.]+ MB are free\); make room or give .*--cache'):
+    with (
+        room_for(4096),
+        pytest.raises(
+            OSError,
+            match=rf'^{cache}: the resized frames of .*clip0.npy cannot be kept there '
+            r'\(File too large; [\d.]+ MB are free\); make room or give .*--cache',
+        ),
+    ):
         prepare(recording, 32, 32, cache)
     assert list(cache.iterdir()) == []
     long = Recording('x' * 5000, recording.open, recording.identity)

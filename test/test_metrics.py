@@ -38,9 +38,9 @@ def test_ssim_equals_wangs_formula(pair):
         return x
 
     ma, mb = blur(a), blur(b)
-    va, vb, vab = blur(a * a) - ma ** 2, blur(b * b) - mb ** 2, blur(a * b) - ma * mb
-    c1, c2 = 0.01 ** 2, 0.03 ** 2
-    full = ((2 * ma * mb + c1) * (2 * vab + c2)) / ((ma ** 2 + mb ** 2 + c1) * (va + vb + c2))
+    va, vb, vab = blur(a * a) - ma**2, blur(b * b) - mb**2, blur(a * b) - ma * mb
+    c1, c2 = 0.01**2, 0.03**2
+    full = ((2 * ma * mb + c1) * (2 * vab + c2)) / ((ma**2 + mb**2 + c1) * (va + vb + c2))
     assert ssim(a, b) == pytest.approx(full[5:-5, 5:-5].mean(), abs=1e-4)
     assert ssim(a, a) == pytest.approx(1.0)
 

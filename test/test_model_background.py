@@ -26,9 +26,17 @@ def test_statistics_against_numpy(n):
         slopes = np.polyfit(x, frames.transpose(1, 0, 2, 3, 4).reshape(n, -1), 1)[0]
         slopes = slopes.reshape(2, 3, 6, 5)
     deviation = np.sqrt(((frames - mean[:, None]) ** 2).mean((1, 2)) + 1e-6)
-    expected = np.concatenate([
-        newest, 4 * (newest - frames[:, max(n - 2, 0)]), 2 * (newest - frames[:, max(n - 4, 0)]),
-        2 * (mean - newest), 4 * slopes, 4 * deviation[:, None]], 1)
+    expected = np.concatenate(
+        [
+            newest,
+            4 * (newest - frames[:, max(n - 2, 0)]),
+            2 * (newest - frames[:, max(n - 4, 0)]),
+            2 * (mean - newest),
+            4 * slopes,
+            4 * deviation[:, None],
+        ],
+        1,
+    )
     assert np.allclose(statistics(torch.from_numpy(frames)), expected, atol=1e-12)
 
 
@@ -77,8 +85,11 @@ def test_every_weight_learns():
     model = small_model(drifts=True)
     drawn, _ = model(torch.rand(2, WINDOW, 3, SIDE, SIDE), 3)
     drawn.square().mean().backward()
-    still = [name for name, p in model.background.named_parameters()
-             if p.grad is None or not p.grad.abs().sum() > 0]
+    still = [
+        name
+        for name, p in model.background.named_parameters()
+        if p.grad is None or not p.grad.abs().sum() > 0
+    ]
     assert not still
 
 

@@ -66,8 +66,13 @@ def test_coordinates_are_of_a_positive_map_of_each_positions_channels():
 
 
 @settings(deadline=None, max_examples=40)
-@given(h=st.integers(1, 24), w=st.integers(1, 24), k=st.integers(1, 5),
-       sigma=st.floats(0.3, 4), seed=st.integers(0, 99))
+@given(
+    h=st.integers(1, 24),
+    w=st.integers(1, 24),
+    k=st.integers(1, 5),
+    sigma=st.floats(0.3, 4),
+    seed=st.integers(0, 99),
+)
 def test_heatmaps_equal_an_independent_numpy_version(h, w, k, sigma, seed):
     rng = np.random.default_rng(seed)
     points = rng.uniform(-1, 1, (2, k, 3))
@@ -80,7 +85,7 @@ def test_heatmaps_equal_an_independent_numpy_version(h, w, k, sigma, seed):
         # the keypoint in cells: -1 is the centre of the first one, 1 that of the last
         dx = (x + 1) / 2 * (w - 1) - column if w > 1 else x / 2
         dy = (y + 1) / 2 * (h - 1) - row if h > 1 else y / 2
-        theirs[index] = v * np.exp(-dx ** 2 / (2 * sigma ** 2) - dy ** 2 / (2 * sigma ** 2))
+        theirs[index] = v * np.exp(-(dx**2) / (2 * sigma**2) - dy**2 / (2 * sigma**2))
     np.testing.assert_allclose(ours, theirs, atol=1e-9)  # Eqs 10 to 13
 
 
@@ -106,8 +111,14 @@ def test_the_decoder_doubles_its_input_by_skips_and_follows_eq_14():
     for i, layer in enumerate(detector.decoder):
         if i:
             d = torch.cat([d, h[5 - i]], 1)
-        d = F.conv_transpose2d(d, layer.conv.weight, layer.conv.bias, layer.conv.stride,
-                               layer.conv.padding, layer.conv.output_padding)
+        d = F.conv_transpose2d(
+            d,
+            layer.conv.weight,
+            layer.conv.bias,
+            layer.conv.stride,
+            layer.conv.padding,
+            layer.conv.output_padding,
+        )
         if layer.norm is not None:
             d = F.leaky_relu(F.group_norm(d, 8, layer.norm.weight, layer.norm.bias), 0.2)
     assert torch.allclose(detector.decode(keypoints, [x, *h]), d, atol=1e-5)
@@ -142,13 +153,18 @@ def test_the_reconstruction_loss_is_the_mean_square():
 
 
 @settings(deadline=None, max_examples=60)
-@given(structure=st.sampled_from(STRUCTURES),
-       kernels=st.sampled_from((*KERNELS, (2, 3, 4, 5, 1, 2))),
-       strides=st.sampled_from(((1, 2, 1, 1, 2, 1), (2, 1, 1, 1, 1, 2), (1, 1, 3, 1, 1, 1))),
-       k=st.integers(4, 64), cells_h=st.integers(6, 12), cells_w=st.integers(6, 12),
-       b=st.integers(1, 3))
-def test_shapes_and_ranges_hold_for_every_variant(structure, kernels, strides, k, cells_h, cells_w,
-                                                  b):
+@given(
+    structure=st.sampled_from(STRUCTURES),
+    kernels=st.sampled_from((*KERNELS, (2, 3, 4, 5, 1, 2))),
+    strides=st.sampled_from(((1, 2, 1, 1, 2, 1), (2, 1, 1, 1, 1, 2), (1, 1, 3, 1, 1, 1))),
+    k=st.integers(4, 64),
+    cells_h=st.integers(6, 12),
+    cells_w=st.integers(6, 12),
+    b=st.integers(1, 3),
+)
+def test_shapes_and_ranges_hold_for_every_variant(
+    structure, kernels, strides, k, cells_h, cells_w, b
+):
     config = DetectorConfig(keypoints=k, kernels=kernels, strides=strides, structure=structure)
     detector = build_detector(config)
     frames = torch.rand(b, 3, config.total_stride * cells_h, config.total_stride * cells_w)
@@ -206,12 +222,15 @@ def test_with_output_change_a_frame_whose_keypoints_stay_is_the_source_itself(st
     assert not torch.allclose(detector(source, other), source, atol=1e-2)
 
 
-@pytest.mark.parametrize('values, said', [
-    ({'structure': 'unet'}, 'structure is "unet"'),
-    ({'output': 'jpeg'}, 'output is "jpeg"'),
-    ({'keypoints': 0}, 'keypoints is 0'),
-    ({'kernels': (3, 3)}, 'one entry for each layer'),
-])
+@pytest.mark.parametrize(
+    'values, said',
+    [
+        ({'structure': 'unet'}, 'structure is "unet"'),
+        ({'output': 'jpeg'}, 'output is "jpeg"'),
+        ({'keypoints': 0}, 'keypoints is 0'),
+        ({'kernels': (3, 3)}, 'one entry for each layer'),
+    ],
+)
 def test_bad_hyper_parameters_are_named(values, said):
     with pytest.raises(ValueError, match=said):
         DetectorConfig(**values)

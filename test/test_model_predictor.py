@@ -92,15 +92,16 @@ def test_the_predictor_maps_positions_layers_and_maps_back():
     torch.manual_seed(0)
     predictor = TransformerPredictor(small('encoder', keypoints=4))
     keypoints = torch.randn(2, 5, 4, 3)
-    flat = torch.stack([torch.cat([keypoints[:, t, k] for k in range(4)], -1)
-                        for t in range(5)], 1)  # Eq 20: x, y, v of the first, of the second, ..
+    flat = torch.stack(
+        [torch.cat([keypoints[:, t, k] for k in range(4)], -1) for t in range(5)], 1
+    )  # Eq 20: x, y, v of the first, of the second, ..
     q = flat @ predictor.embed.weight.T + predictor.embed.bias  # Eq 21
     q = q + position_embedding(5, 24, q)  # Eq 22
     for layer in predictor.layers:
         q = layer(q)  # Eq 24
     out = q @ predictor.project.weight.T + predictor.project.bias  # Eq 25
     for k in range(4):
-        assert torch.allclose(predictor(keypoints)[:, :, k], out[..., 3 * k:3 * k + 3], atol=1e-5)
+        assert torch.allclose(predictor(keypoints)[:, :, k], out[..., 3 * k : 3 * k + 3], atol=1e-5)
 
 
 def test_explicit_keypoints_enter_the_transformer_as_they_are():
@@ -154,6 +155,7 @@ def test_the_whole_transformer_writes_one_frame_after_another():
 
 def test_a_decoder_layer_equals_torchs_with_the_same_weights():
     from tkn_ros.model.variants.whole_transformer import TransformerDecoderLayer
+
     torch.manual_seed(0)
     config = small('transformer')
     layer = TransformerDecoderLayer(config)
@@ -190,15 +192,20 @@ def test_the_mlp_lets_every_token_see_every_other_and_refuses_another_window():
     predictor = build_predictor(small('mlp', window=5, keypoints=4))
     keypoints = torch.randn(1, 5, 4, 3, requires_grad=True)
     for token in range(5):
-        grad, = torch.autograd.grad(predictor(keypoints)[:, token].sum(), keypoints)
+        (grad,) = torch.autograd.grad(predictor(keypoints)[:, token].sum(), keypoints)
         assert (grad.flatten(2).abs().sum(-1) > 0).all()
     with pytest.raises(ValueError, match='got 6 frames, expected exactly 5'):
         predictor(torch.randn(1, 6, 4, 3))
 
 
 @settings(deadline=None, max_examples=60)
-@given(kind=st.sampled_from(KINDS), k=st.integers(4, 64), n=st.integers(1, 12),
-       b=st.integers(1, 3), residual=st.booleans())
+@given(
+    kind=st.sampled_from(KINDS),
+    k=st.integers(4, 64),
+    n=st.integers(1, 12),
+    b=st.integers(1, 3),
+    residual=st.booleans(),
+)
 def test_shapes_hold_and_batch_elements_do_not_mix(kind, k, n, b, residual):
     predictor = build_predictor(small(kind, keypoints=k, window=n, residual=residual)).eval()
     keypoints = torch.randn(b, n, k, 3)
@@ -216,13 +223,16 @@ def test_an_untrained_residual_predictor_repeats_the_newest_keypoints(kind):
     assert torch.equal(predictor(keypoints), keypoints[:, -1:].expand(-1, 10, -1, -1))
 
 
-@pytest.mark.parametrize('values, said', [
-    ({'kind': 'oracle'}, 'kind is "oracle"'),
-    ({'heads': 0}, 'heads is 0'),
-    ({'dropout': 1.0}, 'dropout is 1.0'),
-    ({'latent': False}, '3 x keypoints = 48'),
-    ({'latent': False, 'd_model': 48, 'kind': 'gru'}, '"gru"'),
-])
+@pytest.mark.parametrize(
+    'values, said',
+    [
+        ({'kind': 'oracle'}, 'kind is "oracle"'),
+        ({'heads': 0}, 'heads is 0'),
+        ({'dropout': 1.0}, 'dropout is 1.0'),
+        ({'latent': False}, '3 x keypoints = 48'),
+        ({'latent': False, 'd_model': 48, 'kind': 'gru'}, '"gru"'),
+    ],
+)
 def test_bad_hyper_parameters_are_named(values, said):
     with pytest.raises(ValueError, match=said):
         PredictorConfig(**values)

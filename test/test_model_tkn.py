@@ -46,8 +46,12 @@ def test_one_pass_encodes_the_window_predicts_and_draws_on_the_newest_frame():
 
 
 @settings(deadline=None, max_examples=25)
-@given(b=st.integers(1, 3), n=st.integers(1, 6), horizon=st.integers(1, 9),
-       structure=st.sampled_from(('skip', 'heatmap', 'separate')))
+@given(
+    b=st.integers(1, 3),
+    n=st.integers(1, 6),
+    horizon=st.integers(1, 9),
+    structure=st.sampled_from(('skip', 'heatmap', 'separate')),
+)
 def test_frame_by_frame_gives_the_same_as_in_parallel(b, n, horizon, structure):
     model = model_of(structure=structure).double()  # what is left in float32 is rounding
     frames = torch.rand(b, n, 3, 16, 16, dtype=torch.float64)

@@ -11,8 +11,9 @@ from tkn_ros.model.detector import DetectorConfig, reconstruction_loss
 from tkn_ros.model.predictor import KINDS, PredictorConfig, prediction_loss
 from tkn_ros.model.tkn import TKN, TKNConfig
 
-SMALL = PredictorConfig(keypoints=6, d_model=24, layers=2, heads=3, d_head=8, d_inner=40,
-                        d_token=12, window=3)
+SMALL = PredictorConfig(
+    keypoints=6, d_model=24, layers=2, heads=3, d_head=8, d_inner=40, d_token=12, window=3
+)
 EXPLICIT = replace(SMALL, latent=False, d_model=18)
 SEQUENTIAL = replace(SMALL, kind='sequential', layers=3)
 
@@ -22,8 +23,9 @@ def detector(**values) -> DetectorConfig:
 
 
 VARIANTS = {
-    **{kind: TKNConfig(detector(), replace(SMALL, kind=kind, layers=3), window=3)
-       for kind in KINDS},
+    **{
+        kind: TKNConfig(detector(), replace(SMALL, kind=kind, layers=3), window=3) for kind in KINDS
+    },
     'explicit': TKNConfig(detector(), EXPLICIT, window=3),
     'TKN-Sequential': TKNConfig(detector(), SEQUENTIAL, window=3, process='sequential'),
     'heatmap': TKNConfig(detector(structure='heatmap'), SMALL, window=3),
@@ -42,8 +44,11 @@ def joint_loss(model: TKN, frames: torch.Tensor) -> torch.Tensor:
     drawn, predicted = model(frames[:, :3], 3)
     source, target = frames[:, 0], frames[:, 4]
     real = model.detector.encode(frames[:, 3:].flatten(0, 1))[0].unflatten(0, (-1, 3))
-    return (reconstruction_loss(model.detector(source, target), target)
-            + reconstruction_loss(drawn, frames[:, 3:]) + prediction_loss(predicted, real))
+    return (
+        reconstruction_loss(model.detector(source, target), target)
+        + reconstruction_loss(drawn, frames[:, 3:])
+        + prediction_loss(predicted, real)
+    )
 
 
 @pytest.mark.parametrize('name', VARIANTS)

@@ -20,8 +20,9 @@ RED = (200, 40, 10)
 
 @pytest.fixture(scope='module')
 def rig(station, tmp_path_factory, tiny_weights):
-    with PredictorRig(station, tmp_path_factory.mktemp('images'), 'images', horizon=2,
-                      weights=tiny_weights) as rig:
+    with PredictorRig(
+        station, tmp_path_factory.mktemp('images'), 'images', horizon=2, weights=tiny_weights
+    ) as rig:
         yield rig
 
 
@@ -38,8 +39,14 @@ def message(encoding, data, width=WIDTH, step=0, **fields):
     """An Image of HEIGHT rows; data as an array of its rows."""
     data = np.ascontiguousarray(data)
     rows = data.view(np.uint8).reshape(HEIGHT, -1)
-    return Image(height=HEIGHT, width=width, encoding=encoding, step=step or rows.shape[1],
-                 data=rows.tobytes(), **fields)
+    return Image(
+        height=HEIGHT,
+        width=width,
+        encoding=encoding,
+        step=step or rows.shape[1],
+        data=rows.tobytes(),
+        **fields,
+    )
 
 
 def plain(*values):
@@ -51,8 +58,6 @@ def bayer_rggb(red, green, blue):
     mosaic = np.full((HEIGHT, WIDTH), green, np.uint8)
     mosaic[0::2, 0::2], mosaic[1::2, 1::2] = red, blue
     return mosaic
-
-
 
 
 def yuv422(order):
@@ -73,14 +78,21 @@ IMAGES = {
     'bgra8': (message('bgra8', plain(*RED[::-1], 255)), RED),
     'mono8': (message('mono8', plain(90)), (90,) * 3),
     'mono16': (message('mono16', np.full((HEIGHT, WIDTH), 90 << 8, '<u2')), (90,) * 3),
-    'mono16 bigendian': (message('mono16', np.full((HEIGHT, WIDTH), 90 << 8, '>u2'),
-                                 is_bigendian=1), (90,) * 3),
+    'mono16 bigendian': (
+        message('mono16', np.full((HEIGHT, WIDTH), 90 << 8, '>u2'), is_bigendian=1),
+        (90,) * 3,
+    ),
     '16UC1 depth': (message('16UC1', np.full((HEIGHT, WIDTH), 5000, '<u2')), (127,) * 3),
     'bayer_rggb8': (message('bayer_rggb8', bayer_rggb(*RED)), RED),
     'yuv422': (message('yuv422', yuv422('uyvy')), RED),
     'yuv422_yuy2': (message('yuv422_yuy2', yuv422('yuyv')), RED),
-    'bgr8 padded': (message('bgr8', np.hstack([
-        plain(*RED[::-1]).reshape(HEIGHT, -1), np.full((HEIGHT, 20), 77, np.uint8)])), RED),
+    'bgr8 padded': (
+        message(
+            'bgr8',
+            np.hstack([plain(*RED[::-1]).reshape(HEIGHT, -1), np.full((HEIGHT, 20), 77, np.uint8)]),
+        ),
+        RED,
+    ),
 }
 
 
@@ -90,8 +102,10 @@ def test_every_encoding_is_predicted(rig, frames, kind):
     start = rig.next_era()
     for i in range(WINDOW):
         rig.camera.send(start + i * PERIOD, image)
-    rig.station.wait(lambda: [m for m in frames if stamp_of(m) > start + WINDOW * PERIOD],
-                     f'a frame predicted from {kind}')
+    rig.station.wait(
+        lambda: [m for m in frames if stamp_of(m) > start + WINDOW * PERIOD],
+        f'a frame predicted from {kind}',
+    )
     drawn = image_to_rgb(frames[-1]).astype(int)
     assert np.abs(drawn - colour).max() <= 4  # rounding, twice of YUV
 
@@ -107,8 +121,10 @@ def send_and_count(rig, bad_images, frames):
             rig.camera.send(start + i * PERIOD + PERIOD // 2, bad_images[i])
         rig.station.spin(0.03)
     last = start + (len(good) - 1) * PERIOD
-    rig.station.wait(lambda: [m for m in frames if stamp_of(m) == last + PERIOD],
-                     'a prediction after the bad images')
+    rig.station.wait(
+        lambda: [m for m in frames if stamp_of(m) == last + PERIOD],
+        'a prediction after the bad images',
+    )
     after = rig.counters()
     assert after['received'] - before['received'] == len(good) + len(bad_images)
     assert after['encoded'] - before['encoded'] == len(good)
@@ -128,13 +144,17 @@ def test_encodings_that_are_not_supported_are_refused_by_name_once_each(rig, fra
     assert rig.status().level == b'\1'  # a warning
 
 
-@pytest.mark.parametrize('image', [
-    Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3 * WIDTH, data=bytes(100)),
-    Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3, data=bytes(3 * HEIGHT * WIDTH)),
-    Image(height=0, width=0, encoding='rgb8'),
-    Image(height=2 ** 32 - 1, width=2 ** 32 - 1, encoding='mono8', step=2 ** 32 - 1, data=bytes(9)),
-    Image(),
-], ids=['too short', 'step below a row', 'no pixel', 'absurd size', 'blank'])
+@pytest.mark.parametrize(
+    'image',
+    [
+        Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3 * WIDTH, data=bytes(100)),
+        Image(height=HEIGHT, width=WIDTH, encoding='rgb8', step=3, data=bytes(3 * HEIGHT * WIDTH)),
+        Image(height=0, width=0, encoding='rgb8'),
+        Image(height=2**32 - 1, width=2**32 - 1, encoding='mono8', step=2**32 - 1, data=bytes(9)),
+        Image(),
+    ],
+    ids=['too short', 'step below a row', 'no pixel', 'absurd size', 'blank'],
+)
 def test_malformed_images_are_counted_and_the_node_lives_on(rig, frames, image):
     assert send_and_count(rig, [image] * 2, frames) == 2
     assert rig.alive() and 'Traceback' not in rig.log()
@@ -159,8 +179,16 @@ def compressed(picture, kind):
 
 
 def test_compressed_images_and_frames_as_large_as_the_camera(station, tmp_path, tiny_weights):
-    with PredictorRig(station, tmp_path, 'compressed', 'compressed', output_size=[-1, -1],
-                      weights=tiny_weights, window=3, stride=1) as rig:
+    with PredictorRig(
+        station,
+        tmp_path,
+        'compressed',
+        'compressed',
+        output_size=[-1, -1],
+        weights=tiny_weights,
+        window=3,
+        stride=1,
+    ) as rig:
         frames = rig.hear(Image, 'predicted_frames')
         keypoints = rig.hear(PredictedKeypoints, 'predicted_keypoints')
         rig.prime(frames, keypoints, frame=compressed(plain(*RED), 'jpg'))
@@ -186,9 +214,16 @@ def test_simulated_time_and_a_size_of_frames(station, tmp_path, tiny_weights):
     from std_msgs.msg import Float32
 
     from tkn_ros.nodes.conversions import to_time
+
     clock = station.publisher(Clock, '/clock')
-    with PredictorRig(station, tmp_path, 'simulated', output_size=[40, 24], use_sim_time=True,
-                      weights=tiny_weights) as rig:
+    with PredictorRig(
+        station,
+        tmp_path,
+        'simulated',
+        output_size=[40, 24],
+        use_sim_time=True,
+        weights=tiny_weights,
+    ) as rig:
         frames = rig.hear(Image, 'predicted_frames')
         latency = rig.hear(Float32, 'debug/latency_ms')
         station.wait(clock.get_subscription_count, 'the predictor to take the time')

@@ -25,8 +25,9 @@ HORIZON = 10
 
 @pytest.fixture(scope='module')
 def rig(station, tmp_path_factory, tiny_weights):
-    with PredictorRig(station, tmp_path_factory.mktemp('predictor'), 'main',
-                      weights=tiny_weights) as rig:
+    with PredictorRig(
+        station, tmp_path_factory.mktemp('predictor'), 'main', weights=tiny_weights
+    ) as rig:
         yield rig
 
 
@@ -67,11 +68,15 @@ def listeners(rig):
 
 
 def set_parameter(rig, name, value):
-    kind = (ParameterType.PARAMETER_INTEGER if isinstance(value, int)
-            else ParameterType.PARAMETER_STRING)
+    kind = (
+        ParameterType.PARAMETER_INTEGER
+        if isinstance(value, int)
+        else ParameterType.PARAMETER_STRING
+    )
     key = 'integer_value' if isinstance(value, int) else 'string_value'
-    request = SetParameters.Request(parameters=[
-        Parameter(name=name, value=ParameterValue(type=kind, **{key: value}))])
+    request = SetParameters.Request(
+        parameters=[Parameter(name=name, value=ParameterValue(type=kind, **{key: value}))]
+    )
     answer = rig.station.call(SetParameters, f'/{rig.namespace}/predictor/set_parameters', request)
     return answer.results[0]
 
@@ -80,7 +85,7 @@ def check_sequence(listeners, clip, start, window, horizon, period=PERIOD):
     """n images gave n - window + 1 predictions, each whole and stamped as it has to be."""
     sent = [start + i * period for i in range(len(clip))]
     keypoints = [m for m in listeners.keypoints if stamp_of(m) >= start]
-    assert [stamp_of(m) for m in keypoints] == sent[window - 1:]
+    assert [stamp_of(m) for m in keypoints] == sent[window - 1 :]
     station = listeners.rig.station
     station.wait(lambda: len(listeners.frames_since(start)) >= horizon * len(keypoints), 'frames')
     frames = iter(listeners.frames_since(start))
@@ -88,7 +93,7 @@ def check_sequence(listeners, clip, start, window, horizon, period=PERIOD):
         assert message.header.frame_id == 'lens'
         assert (message.image_height, message.image_width) == clip[0].shape[:2]
         assert message.frame_period == pytest.approx(period / SECOND)
-        assert [to_ns(f.stamp) for f in message.observed] == sent[i:i + window]
+        assert [to_ns(f.stamp) for f in message.observed] == sent[i : i + window]
         future = [to_ns(f.stamp) for f in message.predicted]
         assert future == [sent[i + window - 1] + j * period for j in range(1, horizon + 1)]
         assert to_ns(message.processing_time) > 0
@@ -206,7 +211,8 @@ def test_a_jump_in_time_starts_the_window_anew(rig, listeners, jump):
     heard = {stamp_of(m) for m in listeners.keypoints if len(m.observed) == WINDOW}
     of_the_second = {after + i * PERIOD for i in range(len(clip))}
     assert heard & of_the_second - {start + i * PERIOD for i in range(len(clip))} == {
-        after + i * PERIOD for i in range(WINDOW - 1, len(clip))}
+        after + i * PERIOD for i in range(WINDOW - 1, len(clip))
+    }
     assert rig.counters()['resets'] - before['resets'] == 1
     said = 'time went back by 2.000 s' if jump < 0 else 'no frame came for 3.000 s'
     assert f'{said}: the window restarts' in rig.log()
@@ -233,19 +239,37 @@ def test_the_horizon_is_set_at_run_time(rig, listeners, horizon):
     assert set_parameter(rig, 'horizon', HORIZON).successful
 
 
-@pytest.mark.parametrize(('name', 'value', 'reason'), [
-    ('horizon', 0, 'horizon'), ('stride', -1, 'stride'), ('window', 5, 'read-only'),
-    ('weights', 'other.safetensors', 'read-only'), ('horizon', 'many', 'INTEGER')])
+@pytest.mark.parametrize(
+    ('name', 'value', 'reason'),
+    [
+        ('horizon', 0, 'horizon'),
+        ('stride', -1, 'stride'),
+        ('window', 5, 'read-only'),
+        ('weights', 'other.safetensors', 'read-only'),
+        ('horizon', 'many', 'INTEGER'),
+    ],
+)
 def test_bad_values_are_refused_at_run_time(rig, name, value, reason):
     result = set_parameter(rig, name, value)
     assert not result.successful and reason in result.reason
 
 
 def test_every_parameter_is_described(rig):
-    names = ['window', 'horizon', 'frame_rate', 'stride', 'weights', 'device', 'output_size',
-             'image_transport']
-    answer = rig.station.call(DescribeParameters, '/main/predictor/describe_parameters',
-                              DescribeParameters.Request(names=names))
+    names = [
+        'window',
+        'horizon',
+        'frame_rate',
+        'stride',
+        'weights',
+        'device',
+        'output_size',
+        'image_transport',
+    ]
+    answer = rig.station.call(
+        DescribeParameters,
+        '/main/predictor/describe_parameters',
+        DescribeParameters.Request(names=names),
+    )
     assert [d.name for d in answer.descriptors] == names
     assert all(len(d.description) > 10 for d in answer.descriptors)
     ranges = {d.name: (*d.integer_range, *d.floating_point_range) for d in answer.descriptors}

@@ -36,15 +36,21 @@ def stamps_of(messages):
 @pytest.mark.parametrize('name', ['p.mcap', 'folder'])
 def test_what_is_heard_is_in_the_bag(station, tmp_path, name):
     namespace = f'recorded_{name.replace(".", "_")}'
-    topics = {f'/{namespace}/image': Image, f'/{namespace}/predicted_keypoints': PredictedKeypoints,
-              f'/{namespace}/predicted_frames': Image}
+    topics = {
+        f'/{namespace}/image': Image,
+        f'/{namespace}/predicted_keypoints': PredictedKeypoints,
+        f'/{namespace}/predicted_frames': Image,
+    }
     publishers = {topic: station.publisher(kind, topic) for topic, kind in topics.items()}
     message, frames = prediction(), moving_square(40, 48, 64)
     bag = tmp_path / 'new' / name
     began = time.time_ns()
     with Process('recorder', tmp_path, {'__ns': f'/{namespace}'}, bag=bag) as node:
-        station.wait(lambda: all(p.get_subscription_count() for p in publishers.values()),
-                     'the recorder', log=node.log)
+        station.wait(
+            lambda: all(p.get_subscription_count() for p in publishers.values()),
+            'the recorder',
+            log=node.log,
+        )
         for i in range(2 * COUNT):  # what comes just before the end may miss it
             image = rgb_to_image(frames[i], START + i * PERIOD, 'lens')
             for topic, kind in topics.items():
@@ -56,7 +62,8 @@ def test_what_is_heard_is_in_the_bag(station, tmp_path, name):
     assert [p.name for p in bag.parent.iterdir()] == [name]
     with AnyReader([bag]) as reader:
         assert {c.topic: c.msgtype for c in reader.connections} == {
-            t: f'{k.__module__.split(".")[0]}/msg/{k.__name__}' for t, k in topics.items()}
+            t: f'{k.__module__.split(".")[0]}/msg/{k.__name__}' for t, k in topics.items()
+        }
         heard = {topic: [] for topic in topics}
         for connection, logged, raw in reader.messages():
             heard[connection.topic].append(reader.deserialize(raw, connection.msgtype))
@@ -68,12 +75,14 @@ def test_what_is_heard_is_in_the_bag(station, tmp_path, name):
             assert np.array_equal(heard[topic][3].data.reshape(48, 64, 3), frames[3])
     read = heard[f'/{namespace}/predicted_keypoints'][0]
     assert read.header.frame_id == 'lens' and read.image_height == message.image_height
-    for ours, theirs in zip((*message.observed, *message.predicted),
-                            (*read.observed, *read.predicted)):
+    for ours, theirs in zip(
+        (*message.observed, *message.predicted), (*read.observed, *read.predicted)
+    ):
         assert len(ours.keypoints) == len(theirs.keypoints) > 0
         for one, other in zip(ours.keypoints, theirs.keypoints):
             assert (one.x, one.y, one.intensity) == pytest.approx(
-                (other.x, other.y, other.intensity), rel=1e-6)  # float32 on the wire
+                (other.x, other.y, other.intensity), rel=1e-6
+            )  # float32 on the wire
     with open_source(bag, f'/{namespace}/image') as source:  # and our own reader takes it
         assert source.count() == len(heard[f'/{namespace}/image'])
 

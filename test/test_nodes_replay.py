@@ -33,10 +33,14 @@ def played(station, tmp_path, request):
 
     def play(enough=None, **parameters):
         images = station.hear(Image, topic)
-        with Process('replay', tmp_path, {'camera/image_raw': topic}, wait_for_subscribers=1,
-                     **parameters) as node:
-            station.wait(lambda: len(images) >= enough if enough else not node.alive(),
-                         'the images', log=node.log)
+        with Process(
+            'replay', tmp_path, {'camera/image_raw': topic}, wait_for_subscribers=1, **parameters
+        ) as node:
+            station.wait(
+                lambda: len(images) >= enough if enough else not node.alive(),
+                'the images',
+                log=node.log,
+            )
             if not enough:
                 said = node.log().rpartition('played ')[2].partition(' images')[0]
                 station.wait(lambda: len(images) >= int(said), 'the last images', log=node.log)
@@ -81,7 +85,7 @@ def test_the_recordings_own_clock(station, played, clip):
     stamps = [stamp_of(m) for m in images]
     assert stamps[0] == SECOND and intervals(images) == pytest.approx([40] * 11, abs=0.01)
     heard = [to_ns(m.clock) for m in clock]
-    assert heard == stamps[-len(heard):]  # nobody waits for those who take the time
+    assert heard == stamps[-len(heard) :]  # nobody waits for those who take the time
     station.forget(clock)
 
 
@@ -109,10 +113,21 @@ def test_a_folder_of_images(played, tmp_path):
 
 def test_it_waits_for_its_subscribers_and_sends_best_effort(station, tmp_path, clip):
     topic = '/waiting/image'
-    with Process('replay', tmp_path, {'camera/image_raw': topic}, video=clip, loop=True,
-                 reliable=False, wait_for_subscribers=1, rate=4.0) as node:
-        offered = station.wait(lambda: station.node.get_publishers_info_by_topic(topic),
-                               'the replay node', log=node.log)
+    with Process(
+        'replay',
+        tmp_path,
+        {'camera/image_raw': topic},
+        video=clip,
+        loop=True,
+        reliable=False,
+        wait_for_subscribers=1,
+        rate=4.0,
+    ) as node:
+        offered = station.wait(
+            lambda: station.node.get_publishers_info_by_topic(topic),
+            'the replay node',
+            log=node.log,
+        )
         assert [p.qos_profile.reliability.name for p in offered] == ['BEST_EFFORT']
         images = station.hear(Image, topic, reliable=False)
         station.wait(lambda: len(images) > COUNT, 'images', log=node.log)
@@ -122,11 +137,14 @@ def test_it_waits_for_its_subscribers_and_sends_best_effort(station, tmp_path, c
         station.forget(images)
 
 
-@pytest.mark.parametrize(('parameters', 'said'), [
-    ({'video': 'missing.mp4'}, 'missing.mp4: no such file or folder'),
-    ({'video': __file__}, 'not a video'),
-    ({'video': '977'}, 'there is no /dev/video977'),
-])
+@pytest.mark.parametrize(
+    ('parameters', 'said'),
+    [
+        ({'video': 'missing.mp4'}, 'missing.mp4: no such file or folder'),
+        ({'video': __file__}, 'not a video'),
+        ({'video': '977'}, 'there is no /dev/video977'),
+    ],
+)
 def test_bad_input_is_told_in_one_line(parameters, said):
     ended = run_to_end('replay', {'camera/image_raw': '/bad/image'}, **parameters)
     assert ended.returncode == 1

@@ -113,19 +113,21 @@ def test_a_folder_names_its_frames_by_the_moment(here):
 def test_a_bag_has_the_future_times_and_beside_them_the_camera(here):
     assert main([*USUAL, '-o', 'out.mcap', '--compare']) == 0
     with open_source('out.mcap', '/tkn/predicted_frames') as source:
-        assert [f.stamp_ns for f in source] == [
-            n * PERIOD for n in range(WINDOW, FRAMES + HORIZON)]
+        assert [f.stamp_ns for f in source] == [n * PERIOD for n in range(WINDOW, FRAMES + HORIZON)]
     with open_source('out.mcap', '/camera/image_raw') as source:
         assert source.count() == FRAMES - WINDOW
 
 
-@pytest.mark.parametrize('arguments, said', [
-    (['-o', 'out.mov'], '".mov" is not written here'),
-    (['-o', 'video'], 'video: this folder is not empty'),
-    (['-o', 'small.safetensors'], '".safetensors" is not written here'),
-    (['-o', 'out.mp4', '--weights', 'none'], 'weights "none" do not exist'),
-    (['-o', 'out.mp4', '--fps', '0'], 'fps'),
-])
+@pytest.mark.parametrize(
+    'arguments, said',
+    [
+        (['-o', 'out.mov'], '".mov" is not written here'),
+        (['-o', 'video'], 'video: this folder is not empty'),
+        (['-o', 'small.safetensors'], '".safetensors" is not written here'),
+        (['-o', 'out.mp4', '--weights', 'none'], 'weights "none" do not exist'),
+        (['-o', 'out.mp4', '--fps', '0'], 'fps'),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_line(here, capsys, arguments, said):
     assert main([*USUAL, *arguments]) == 1
     message = capsys.readouterr().err.strip().splitlines()[-1]

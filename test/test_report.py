@@ -14,7 +14,7 @@ from tkn_ros.video.metrics import psnr, ssim
 
 MS = 1_000_000
 PERIOD = 50 * MS
-START = 1_700_000_000 * 10 ** 9
+START = 1_700_000_000 * 10**9
 CAMERA, POINTS, FRAMES = '/camera/image_raw', '/tkn/predicted_keypoints', '/tkn/predicted_frames'
 HORIZON = 3
 COUNT = 24
@@ -80,7 +80,8 @@ def test_the_figures_of_a_known_bag(tmp_path, error):
         assert row['ssim'] == pytest.approx(by_hand, abs=1e-4)
     for name in ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last'):
         assert result[name] == pytest.approx(
-            np.mean([row[name] for row in result['per_step']]), abs=1e-4)
+            np.mean([row[name] for row in result['per_step']]), abs=1e-4
+        )
 
 
 def test_latency_and_rate(tmp_path):
@@ -88,7 +89,8 @@ def test_latency_and_rate(tmp_path):
     milliseconds = [10 + i for i in range(4, COUNT)]
     assert result['latency_ms'] == {
         'p50': pytest.approx(np.percentile(milliseconds, 50), abs=0.01),
-        'p99': pytest.approx(np.percentile(milliseconds, 99), abs=0.01)}
+        'p99': pytest.approx(np.percentile(milliseconds, 99), abs=0.01),
+    }
     # 19 intervals of 51 ms between the publications of 20 predictions of 3 frames
     assert result['fps'] == pytest.approx(HORIZON / 0.051, abs=0.06)
 
@@ -110,7 +112,10 @@ def test_a_prediction_that_lost_a_frame_is_not_measured(tmp_path):
 def test_the_pictures(tmp_path):
     report(write(tmp_path / 'p.mcap'), tmp_path / 'out')
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
-        'montage.png', 'prediction.gif', 'prediction.mp4']
+        'montage.png',
+        'prediction.gif',
+        'prediction.mp4',
+    ]
     with av.open(str(tmp_path / 'out' / 'prediction.mp4')) as video:
         frames = sum(1 for _ in video.decode(video=0))
         assert frames == COUNT
@@ -126,7 +131,10 @@ def test_a_clip_without_any_whole_future_is_drawn_but_not_measured(tmp_path):
     assert result['predictions'] == 3 and result['evaluated_predictions'] == 0
     assert result['per_step'] == [] and result['psnr'] is None
     assert sorted(p.name for p in (tmp_path / 'out').iterdir()) == [
-        'montage.png', 'prediction.gif', 'prediction.mp4']
+        'montage.png',
+        'prediction.gif',
+        'prediction.mp4',
+    ]
 
 
 def test_predicted_frames_of_another_size_are_measured_at_their_own(tmp_path):
@@ -145,8 +153,9 @@ def test_another_camera_topic_and_namespace(tmp_path):
     with PredictionBag(tmp_path / 'p.mcap') as bag:
         for i in range(6):
             bag.image('/left/image', stamp(i), frame(i))
-            bag.keypoints('/a/b/predicted_keypoints', stamp(i), [stamp(i + 1)], stamp(i) + MS,
-                          (24, 32))
+            bag.keypoints(
+                '/a/b/predicted_keypoints', stamp(i), [stamp(i + 1)], stamp(i) + MS, (24, 32)
+            )
             bag.image('/a/b/predicted_frames', stamp(i + 1), frame(i + 1), stamp(i) + 2 * MS)
     result = report(tmp_path / 'p.mcap', tmp_path / 'out', '/left/image', '/a/b/')
     assert result['predictions'] == 6 and result['psnr'] == 60
@@ -167,13 +176,16 @@ def announce_only(path, with_images):
     """As `ros2 bag record` leaves it when a topic was there and silent."""
     with Writer(path, version=8, storage_plugin=StoragePlugin.MCAP) as writer:
         connections = {
-            topic: writer.add_connection(topic, kind, msgdef=message_definition(kind, TEXTS),
-                                         rihs01=STORE.hash_rihs01(kind))
-            for topic, kind in ((CAMERA, IMAGE), (POINTS, KEYPOINTS), (FRAMES, IMAGE))}
+            topic: writer.add_connection(
+                topic, kind, msgdef=message_definition(kind, TEXTS), rihs01=STORE.hash_rihs01(kind)
+            )
+            for topic, kind in ((CAMERA, IMAGE), (POINTS, KEYPOINTS), (FRAMES, IMAGE))
+        }
         if with_images:
             with PredictionBag(path.with_suffix('.mcap')) as other:
                 other._writer.write = lambda _, logged, cdr: writer.write(
-                    connections[CAMERA], logged, cdr)
+                    connections[CAMERA], logged, cdr
+                )
                 for i in range(5):
                     other.image(CAMERA, stamp(i), frame(i))
     return path

@@ -29,19 +29,29 @@ def test_the_papers_presets_learn_from_pairs_and_can_be_shared_by_sixteen(name):
     settings.check_shared_by(16)
 
 
-@pytest.mark.parametrize('batch, targets, count', [
-    (32, 4, 16), (32, 4, 8), (34, 4, 2), (3, 4, 2), (6, 2, 2), (12, 2, 4), (5, 1, 1), (7, 1, 2)])
+@pytest.mark.parametrize(
+    'batch, targets, count',
+    [(32, 4, 16), (32, 4, 8), (34, 4, 2), (3, 4, 2), (6, 2, 2), (12, 2, 4), (5, 1, 1), (7, 1, 2)],
+)
 def test_a_batch_that_cannot_be_shared_is_refused_before_anything_is_done(batch, targets, count):
     """As the sampler will; and the batch that the message names can be shared."""
     stage = StageSettings(batch=batch)
-    settings = replace(SETTINGS, stages=('detector', 'joint'), targets=targets, detector=stage,
-                       joint=replace(stage, batch=count))
+    settings = replace(
+        SETTINGS,
+        stages=('detector', 'joint'),
+        targets=targets,
+        detector=stage,
+        joint=replace(stage, batch=count),
+    )
     sampler = ClipSampler([np.zeros((9, 8, 8, 3), np.uint8)], 0, count=count)
     try:
         sampler.multi_target_batch(batch, 3, targets)
     except ValueError:
-        with pytest.raises(SettingsError, match=f'detector: a batch of {batch}.* cannot be shared '
-                                                f'by {count} processes; give --batch') as error:
+        with pytest.raises(
+            SettingsError,
+            match=f'detector: a batch of {batch}.* cannot be shared '
+            f'by {count} processes; give --batch',
+        ) as error:
             settings.check_shared_by(count)
         better = int(re.search(r'--batch (\d+)', str(error.value))[1])
         assert batch <= better < batch + count * targets

@@ -40,16 +40,27 @@ def configs(draw):
     layers = draw(st.integers(2, 4))
     each = [st.integers(1, 4), st.integers(1, 2), st.integers(1, 6)]
     kernels, strides, channels = (
-        tuple(draw(st.lists(one, min_size=layers, max_size=layers))) for one in each)
+        tuple(draw(st.lists(one, min_size=layers, max_size=layers))) for one in each
+    )
     return DetectorConfig(
-        keypoints=draw(st.one_of(st.just(channels[-1]), st.integers(1, 9))), channels=channels,
-        strides=strides, kernels=kernels, groups=draw(st.integers(1, 4)),
-        output=draw(st.sampled_from(('frame', 'change'))))
+        keypoints=draw(st.one_of(st.just(channels[-1]), st.integers(1, 9))),
+        channels=channels,
+        strides=strides,
+        kernels=kernels,
+        groups=draw(st.integers(1, 4)),
+        output=draw(st.sampled_from(('frame', 'change'))),
+    )
 
 
 @settings(deadline=None, max_examples=60)
-@given(configs(), st.integers(1, 5), st.integers(2, 4), st.integers(2, 4), st.booleans(),
-       st.integers(0, 10 ** 6))
+@given(
+    configs(),
+    st.integers(1, 5),
+    st.integers(2, 4),
+    st.integers(2, 4),
+    st.booleans(),
+    st.integers(0, 10**6),
+)
 @torch.no_grad()
 def test_equals_the_plain_decoder(config, m, rows, columns, resized, seed):
     # every even kernel loses a row of the heatmap, and none may be left
@@ -83,8 +94,9 @@ def test_keypoints_that_do_not_move_give_the_source_back():
 
 @torch.no_grad()
 def test_the_weights_are_those_of_the_moment_it_was_made():
-    detector = detector_of(DetectorConfig(keypoints=4, channels=(4, 4), strides=(1, 2),
-                                          kernels=(3, 3), groups=2))
+    detector = detector_of(
+        DetectorConfig(keypoints=4, channels=(4, 4), strides=(1, 2), kernels=(3, 3), groups=2)
+    )
     keypoints, (_, features) = keypoints_of(2, 4), detector.encode(torch.rand(1, 3, 8, 8).double())
     decoder = shared_decoder(detector)
     before = decoder(keypoints, features)

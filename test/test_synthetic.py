@@ -42,7 +42,7 @@ def test_frames_are_contiguous_rgb_bytes_that_the_caller_may_keep(kind, size):
 
 
 def test_rendering_is_lazy():
-    clip = render_clip(0, 10 ** 9, 32, 32, kind='random')
+    clip = render_clip(0, 10**9, 32, 32, kind='random')
     assert next(clip).shape == (32, 32, 3)
 
 
@@ -102,12 +102,15 @@ def test_source_can_start_anywhere_and_again():
     assert source.count() == len(source) == 12
     with pytest.raises(ValueError, match='frames 9 to 4'):
         source.frames(9, 4)
-    np.testing.assert_array_equal(whole[4].image, list(render_clip(3, 12, 48, 64, 25.0,
-                                                                   'random'))[4])
+    np.testing.assert_array_equal(
+        whole[4].image, list(render_clip(3, 12, 48, 64, 25.0, 'random'))[4]
+    )
 
 
-@pytest.mark.parametrize('wrong, word', [({'kind': 'film'}, 'film'), ({'height': 8}, '8x320'),
-                                         ({'fps': 0.0}, 'fps is 0.0')])
+@pytest.mark.parametrize(
+    'wrong, word',
+    [({'kind': 'film'}, 'film'), ({'height': 8}, '8x320'), ({'fps': 0.0}, 'fps is 0.0')],
+)
 def test_bad_arguments_are_named_at_once(wrong, word):
     with pytest.raises(ValueError, match=word) as caught:
         render_clip(0, **wrong)

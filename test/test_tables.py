@@ -29,9 +29,15 @@ def test_the_stated_widths_of_tkn_sequential_do_not(rows):
     assert row.params_m == pytest.approx(31.7, abs=0.05)
 
 
-@pytest.mark.parametrize('name, params_m, gmacs', [
-    ('3x3', 0.1425, 1.381), ('2x2', 0.0641, 0.537), ('1x1', 0.0170, 0.154),
-    ('3x3, 1x1', 0.0815, 0.862)])
+@pytest.mark.parametrize(
+    'name, params_m, gmacs',
+    [
+        ('3x3', 0.1425, 1.381),
+        ('2x2', 0.0641, 0.537),
+        ('1x1', 0.0170, 0.154),
+        ('3x3, 1x1', 0.0815, 0.862),
+    ],
+)
 def test_the_detectors_of_table_v_are_equal_to_every_printed_digit(rows, name, params_m, gmacs):
     row = rows['V', name]
     assert row.params_m == pytest.approx(params_m, abs=1e-4)
@@ -69,7 +75,7 @@ def test_both_ways_of_counting_by_hand():
 
 def test_counting_takes_no_memory_and_leaves_the_default_device():
     with torch.no_grad():
-        size = measure_size(lambda: nn.Linear(10 ** 6, 10 ** 6), (1, 10 ** 6))
+        size = measure_size(lambda: nn.Linear(10**6, 10**6), (1, 10**6))
     assert size.params_m == pytest.approx(1e6, rel=1e-5)  # 4 TB, were it real
     assert torch.zeros(1).device.type == 'cpu'
 
@@ -86,8 +92,15 @@ def test_the_command_prints_every_row_and_writes_json(tmp_path, capsys, rows):
     assert format_sizes(list(rows.values())) in printed
     written = json.loads((tmp_path / 'new' / 'sizes.json').read_text())['rows']
     assert [(r['table'], r['name']) for r in written] == list(rows)
-    assert set(written[0]) == {'table', 'name', 'params_m', 'gmacs_thop', 'gmacs_true',
-                               'paper_params_m', 'paper_g'}
+    assert set(written[0]) == {
+        'table',
+        'name',
+        'params_m',
+        'gmacs_thop',
+        'gmacs_true',
+        'paper_params_m',
+        'paper_g',
+    }
     assert written[0]['params_m'] == pytest.approx(19.1, rel=0.02)
 
 

@@ -25,10 +25,19 @@ def test_the_loss_against_numpy_and_scikit_image():
     drawn = np.clip(real + 0.1 * rng.standard_normal(real.shape), 0, 1)
     error = np.log(((drawn - real) ** 2).mean((2, 3, 4)) + 1e-5).mean()
     edge = SSIM_WINDOW // 2
-    alike = np.mean([structural_similarity(
-        a.mean(0), b.mean(0), win_size=SSIM_WINDOW, data_range=1.0, use_sample_covariance=False,
-        full=True)[1][edge:-edge, edge:-edge].mean()
-        for a, b in zip(drawn.reshape(-1, 3, SIDE, SIDE), real.reshape(-1, 3, SIDE, SIDE))])
+    alike = np.mean(
+        [
+            structural_similarity(
+                a.mean(0),
+                b.mean(0),
+                win_size=SSIM_WINDOW,
+                data_range=1.0,
+                use_sample_covariance=False,
+                full=True,
+            )[1][edge:-edge, edge:-edge].mean()
+            for a, b in zip(drawn.reshape(-1, 3, SIDE, SIDE), real.reshape(-1, 3, SIDE, SIDE))
+        ]
+    )
     ours = picture_loss(torch.from_numpy(drawn), torch.from_numpy(real))
     assert float(ours) == pytest.approx(error - SSIM_SHARE * alike, abs=1e-6)
 
@@ -38,7 +47,9 @@ def test_it_learns_and_leaves_the_rest_as_it_was(alone):
     torch.manual_seed(0)
     model = build(small_config(drifts=True, residual=True))
     before = {name: p.clone() for name, p in model.state_dict().items()}
-    stage = background_stage(model, CLIPS, Schedule(60, 3e-3, warmup=5), batch=4, ahead=4, alone=alone)
+    stage = background_stage(
+        model, CLIPS, Schedule(60, 3e-3, warmup=5), batch=4, ahead=4, alone=alone
+    )
     losses = list(stage)
     stage.finish()
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.05
@@ -49,5 +60,6 @@ def test_it_learns_and_leaves_the_rest_as_it_was(alone):
 def test_its_pictures_are_the_models():
     model, frames = small_model(drifts=True), torch.rand(2, WINDOW + 3, 3, SIDE, SIDE)
     with torch.no_grad():
-        assert torch.allclose(BackgroundPass(model)(frames), model(frames[:, :WINDOW], 3)[0],
-                              atol=1e-5)
+        assert torch.allclose(
+            BackgroundPass(model)(frames), model(frames[:, :WINDOW], 3)[0], atol=1e-5
+        )

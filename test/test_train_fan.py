@@ -20,11 +20,17 @@ def numbered(count):
     return np.repeat(np.arange(count, dtype=np.uint8), 4 * 4 * 3).reshape(-1, 4, 4, 3)
 
 
-@pytest.mark.parametrize('config', [
-    small_config('frame').detector, small_config('change').detector,
-    DetectorConfig(channels=(8, 8, 16), strides=(2, 1, 2), kernels=(3, 1, 2), keypoints=4),
-    DetectorConfig(structure='heatmap'), DetectorConfig(structure='separate', output='change'),
-], ids=['frame', 'change', 'kernels', 'heatmap', 'separate'])
+@pytest.mark.parametrize(
+    'config',
+    [
+        small_config('frame').detector,
+        small_config('change').detector,
+        DetectorConfig(channels=(8, 8, 16), strides=(2, 1, 2), kernels=(3, 1, 2), keypoints=4),
+        DetectorConfig(structure='heatmap'),
+        DetectorConfig(structure='separate', output='change'),
+    ],
+    ids=['frame', 'change', 'kernels', 'heatmap', 'separate'],
+)
 def test_a_fan_is_its_pairs(config):
     torch.manual_seed(0)
     detector = build_detector(config).double()
@@ -34,19 +40,24 @@ def test_a_fan_is_its_pairs(config):
     together = MultiTargetDetector(detector)(frames)
     each = torch.stack([detector(frames[:, 0], target) for target in frames[:, 1:].unbind(1)], 1)
     assert torch.allclose(together, each, atol=1e-10)
-    gradients = [torch.autograd.grad(reconstruction_loss(x, frames[:, 1:]), detector.parameters())
-                 for x in (together, each)]
+    gradients = [
+        torch.autograd.grad(reconstruction_loss(x, frames[:, 1:]), detector.parameters())
+        for x in (together, each)
+    ]
     assert all(torch.allclose(a, b, atol=1e-10) for a, b in zip(*gradients))
 
 
 def test_a_fan_is_cheaper_than_its_pairs():
     from torch.utils.flop_counter import FlopCounterMode
+
     with torch.device('meta'):
         detector = build_detector(DetectorConfig(output='change'))
         frames = torch.zeros(8, 5, 3, 64, 64)
     counts = []
-    for run in (lambda: MultiTargetDetector(detector)(frames), lambda: detector(frames[:, 0].repeat(4, 1, 1, 1),
-                                                                frames[:, 1:].flatten(0, 1))):
+    for run in (
+        lambda: MultiTargetDetector(detector)(frames),
+        lambda: detector(frames[:, 0].repeat(4, 1, 1, 1), frames[:, 1:].flatten(0, 1)),
+    ):
         with FlopCounterMode(display=False) as counter:
             run()
         counts.append(counter.get_total_flops())
@@ -58,7 +69,7 @@ def test_targets_are_other_frames_within_reach(gap, reach):
     fans = ClipSampler([numbered(40)], 0, augmentation=PLAIN).multi_target_batch(400, gap, 4)
     assert fans.shape == (100, 5, 3, 4, 4)
     numbers = (fans[..., 0, 0, 0] * 255).round().int()
-    apart = (numbers[:, 1:] - numbers[:, :1])
+    apart = numbers[:, 1:] - numbers[:, :1]
     assert apart.abs().min() >= 1 and apart.abs().max() <= reach
     assert (apart > 0).any() and (apart < 0).any()
     if gap == 5:
@@ -75,7 +86,10 @@ def test_shared_by_processes_the_batch_is_the_same():
     whole = ClipSampler(clips, 1)
     parts = [ClipSampler(clips, 1, rank=rank, count=2) for rank in range(2)]
     for _ in range(2):
-        assert torch.equal(whole.multi_target_batch(8, 3, 2), torch.cat([p.multi_target_batch(8, 3, 2) for p in parts]))
+        assert torch.equal(
+            whole.multi_target_batch(8, 3, 2),
+            torch.cat([p.multi_target_batch(8, 3, 2) for p in parts]),
+        )
     assert torch.equal(whole.windows(4, 5), torch.cat([p.windows(4, 5) for p in parts]))
     with pytest.raises(ValueError, match='a batch of 3 .* cannot be shared by 2 processes'):
         parts[0].windows(3, 5)
@@ -101,6 +115,7 @@ def test_cropping_enlarges_a_part_in_the_same_way_for_all_frames():
 
 def test_the_stage_counts_pairs():
     clips = [np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), np.uint8)]
-    stage = detector_stage(build_detector(small_config().detector), clips, Schedule(1, 1e-3), batch=6,
-                           targets=3)
+    stage = detector_stage(
+        build_detector(small_config().detector), clips, Schedule(1, 1e-3), batch=6, targets=3
+    )
     assert stage.make_batch(0).shape == (2, 4, 3, 32, 32)

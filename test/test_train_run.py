@@ -49,8 +49,9 @@ def press_ctrl_c_at(monkeypatch, *places):
     monkeypatch.setattr(RunFolder, 'log', noting)
 
 
-def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(tmp_path, monkeypatch,
-                                                                           capsys):
+def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(
+    tmp_path, monkeypatch, capsys
+):
     whole = run(tmp_path, SETTINGS, 'whole').state_dict()
     places = [('detector', 1), ('detector', 8), ('predictor', 5), ('background', 3), ('joint', 2)]
     press_ctrl_c_at(monkeypatch, *places)
@@ -62,13 +63,16 @@ def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(tmp_p
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     saved = load_checkpoint(tmp_path / 'parts/model.safetensors').state_dict()
     assert all(torch.equal(whole[name], saved[name]) for name in whole)
-    losses = [[(r['stage'], r['step'], r['loss']) for r in log_of(tmp_path / name)]
-              for name in ('whole', 'parts')]
+    losses = [
+        [(r['stage'], r['step'], r['loss']) for r in log_of(tmp_path / name)]
+        for name in ('whole', 'parts')
+    ]
     assert losses[0] == losses[1] and len(losses[0]) == 24
 
 
 def test_every_step_can_be_gone_on_from():
     """A stage restored from its state does the same steps, dropout and averages included."""
+
     def stage(seed):
         torch.manual_seed(seed)
         detector = small_model(seed).detector
@@ -82,13 +86,14 @@ def test_every_step_can_be_gone_on_from():
     for done in (0, 2, 4):
         other = stage(1)
         other.restore(states[done])
-        assert list(other) == losses[done + 1:]
+        assert list(other) == losses[done + 1 :]
         for name, weight in other.averaged().items():
             assert torch.equal(weight, whole.averaged()[name])
 
 
 def _saved(state):
     import io
+
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)
@@ -134,9 +139,23 @@ sys.exit(main(sys.argv[1:]))
 def test_ctrl_c_twice_leaves_the_last_checkpoint_intact(tmp_path):
     data = write_clips(tmp_path / 'clips')
     (tmp_path / 'tiny.toml').write_text(TOML)
-    command = [sys.executable, '-c', SLOW, 'train', '--data', *data, '--out',
-               str(tmp_path / 'run'), '--config', str(tmp_path / 'tiny.toml'), '--cache',
-               str(tmp_path / 'cache'), '--save-every', '0', '--no-tensorboard']
+    command = [
+        sys.executable,
+        '-c',
+        SLOW,
+        'train',
+        '--data',
+        *data,
+        '--out',
+        str(tmp_path / 'run'),
+        '--config',
+        str(tmp_path / 'tiny.toml'),
+        '--cache',
+        str(tmp_path / 'cache'),
+        '--save-every',
+        '0',
+        '--no-tensorboard',
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for sign in ('in the third step', 'tkn: stopping after this step and saving'):
         assert any(sign in line for line in process.stderr)
@@ -152,8 +171,11 @@ def test_ctrl_c_twice_leaves_the_last_checkpoint_intact(tmp_path):
 
 def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
     detector = replace(SETTINGS.detector, lr=1e12, steps=200)
-    with pytest.raises(TrainingError, match='is (nan|inf) at step .*lower the learning rate.*; the '
-                                            'checkpoint of detector step .* is in') as error:
+    with pytest.raises(
+        TrainingError,
+        match='is (nan|inf) at step .*lower the learning rate.*; the '
+        'checkpoint of detector step .* is in',
+    ) as error:
         run(tmp_path, replace(SETTINGS, detector=detector, ema=0.0, warmup=100), save_every=0)
     assert '\n' not in str(error.value)
     weights = load_checkpoint(tmp_path / 'run/model.safetensors').state_dict()
@@ -163,16 +185,24 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
 def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
     layer = torch.nn.Linear(1, 1)
     before = layer.weight.detach().clone()
-    stage = Stage('tiny', layer, lambda step: torch.zeros(1, 1),
-                  lambda net, x: (net(x) - net(x)).abs().sqrt().sum(), Schedule(3, 1e-2))
+    stage = Stage(
+        'tiny',
+        layer,
+        lambda step: torch.zeros(1, 1),
+        lambda net, x: (net(x) - net(x)).abs().sqrt().sum(),
+        Schedule(3, 1e-2),
+    )
     with pytest.raises(TrainingError, match='norm of the gradient is nan at step 0'):
         list(stage)
     assert torch.equal(layer.weight, before)
 
 
 def test_drawn_ahead_are_the_same_batches_in_their_order():
-    assert list(prefetched_batches(lambda step: step * step, 3, 9)) == list(
-        drawn(lambda step: step * step, 3, 9)) == [9, 16, 25, 36, 49, 64]
+    assert (
+        list(prefetched_batches(lambda step: step * step, 3, 9))
+        == list(drawn(lambda step: step * step, 3, 9))
+        == [9, 16, 25, 36, 49, 64]
+    )
 
 
 def test_half_precision_is_asked_for_and_changes_little():
@@ -180,8 +210,14 @@ def test_half_precision_is_asked_for_and_changes_little():
 
     def first_loss(**options):
         schedule = Schedule(1, 0.0, half=options.pop('half', True))
-        stage = Stage('a', layer, lambda step: frames,
-                      lambda net, x: net(x).float().square().mean(), schedule, **options)
+        stage = Stage(
+            'a',
+            layer,
+            lambda step: frames,
+            lambda net, x: net(x).float().square().mean(),
+            schedule,
+            **options,
+        )
         return stage.half, next(iter(stage))
 
     assert first_loss()[0] is False and first_loss(half_on_cpu=True, half=False)[0] is False
@@ -195,13 +231,35 @@ def test_two_processes_learn_as_one(tmp_path):
     data = write_clips(tmp_path / 'clips')
     # where the CPU has bfloat16, its rounding would depend on how a batch is shared
     (tmp_path / 'tiny.toml').write_text('half = false\n' + TOML)
-    arguments = ['train', '--data', *data, '--config', str(tmp_path / 'tiny.toml'), '--cache',
-                 str(tmp_path / 'cache'), '--no-tensorboard']
+    arguments = [
+        'train',
+        '--data',
+        *data,
+        '--config',
+        str(tmp_path / 'tiny.toml'),
+        '--cache',
+        str(tmp_path / 'cache'),
+        '--no-tensorboard',
+    ]
     assert main([*arguments, '--out', str(tmp_path / 'one')]) == 0
     done = subprocess.run(
-        [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node=2', '--standalone',
-         '-m', 'tkn_ros.cli', *arguments, '--out', str(tmp_path / 'two')],
-        capture_output=True, text=True, timeout=300, env={**os.environ, 'OMP_NUM_THREADS': '1'})
+        [
+            sys.executable,
+            '-m',
+            'torch.distributed.run',
+            '--nproc-per-node=2',
+            '--standalone',
+            '-m',
+            'tkn_ros.cli',
+            *arguments,
+            '--out',
+            str(tmp_path / 'two'),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, 'OMP_NUM_THREADS': '1'},
+    )
     assert done.returncode == 0, done.stderr
     one, two = log_of(tmp_path / 'one'), log_of(tmp_path / 'two')
     assert [(r['stage'], r['step']) for r in one] == [(r['stage'], r['step']) for r in two]
@@ -223,27 +281,58 @@ def test_adaptation_begins_with_the_weights_given(tmp_path):
 def test_the_minutes_are_kept(tmp_path):
     data = write_clips(tmp_path / 'clips')
     (tmp_path / 'tiny.toml').write_text(TOML)
-    assert main(['train', '--data', *data, '--out', str(tmp_path / 'run'), '--config',
-                 str(tmp_path / 'tiny.toml'), '--cache', str(tmp_path / 'cache'), '--steps',
-                 '1000000', '--minutes', '0.04', '--no-tensorboard', '--joint']) == 0
+    assert (
+        main(
+            [
+                'train',
+                '--data',
+                *data,
+                '--out',
+                str(tmp_path / 'run'),
+                '--config',
+                str(tmp_path / 'tiny.toml'),
+                '--cache',
+                str(tmp_path / 'cache'),
+                '--steps',
+                '1000000',
+                '--minutes',
+                '0.04',
+                '--no-tensorboard',
+                '--joint',
+            ]
+        )
+        == 0
+    )
     rows = log_of(tmp_path / 'run')
     assert float(rows[-1]['seconds']) < 3
     assert float(rows[-1]['lr']) < 0.1 * max(float(r['lr']) for r in rows)  # the cosine's end
 
 
-@pytest.mark.parametrize('arguments, said', [
-    (['--out', 'run'], 'holds a training run already; go on with --resume'),
-    (['--out', 'run', '--resume', '--seed', '8'],
-     'is a run of other settings: settings.seed is 8, there it was 3'),
-    (['--out', 'other', '--config', 'camera', '--init', 'start.safetensors'],
-     'another variant: detector.keypoints is 5, expected 16'),
-    (['--out', 'other', '--config', 'none.toml'],
-     'give a TOML file or one of the presets adapt, camera'),
-    (['--out', 'other', '--size', '33'], '--size is 33, expected a multiple of 4'),
-    (['--out', 'other', '--window', '13'], 'clip0.npy (24 frames)'),
-    (['--out', 'other', '--part', '0:0.1'], 'at least 8 frames are needed (window 4 + 4 ahead)'),
-    (['--out', 'other', '--device', 'cuda'], 'device "cuda": '),
-])
+@pytest.mark.parametrize(
+    'arguments, said',
+    [
+        (['--out', 'run'], 'holds a training run already; go on with --resume'),
+        (
+            ['--out', 'run', '--resume', '--seed', '8'],
+            'is a run of other settings: settings.seed is 8, there it was 3',
+        ),
+        (
+            ['--out', 'other', '--config', 'camera', '--init', 'start.safetensors'],
+            'another variant: detector.keypoints is 5, expected 16',
+        ),
+        (
+            ['--out', 'other', '--config', 'none.toml'],
+            'give a TOML file or one of the presets adapt, camera',
+        ),
+        (['--out', 'other', '--size', '33'], '--size is 33, expected a multiple of 4'),
+        (['--out', 'other', '--window', '13'], 'clip0.npy (24 frames)'),
+        (
+            ['--out', 'other', '--part', '0:0.1'],
+            'at least 8 frames are needed (window 4 + 4 ahead)',
+        ),
+        (['--out', 'other', '--device', 'cuda'], 'device "cuda": '),
+    ],
+)
 def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, capsys, arguments, said):
     if 'cuda' in arguments and torch.cuda.is_available():
         pytest.skip('there is a GPU')
@@ -251,8 +340,18 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, capsys, 
     write_clips(tmp_path / 'clips')
     Path('tiny.toml').write_text(TOML)
     save_checkpoint('start.safetensors', small_model())
-    usual = ['train', '--data', 'clips', '--cache', 'cache', '--no-tensorboard', '--config',
-             'tiny.toml', '--steps', '1']
+    usual = [
+        'train',
+        '--data',
+        'clips',
+        '--cache',
+        'cache',
+        '--no-tensorboard',
+        '--config',
+        'tiny.toml',
+        '--steps',
+        '1',
+    ]
     if 'run' in arguments:
         assert main([*usual, '--out', 'run']) == 0
     capsys.readouterr()
@@ -265,8 +364,20 @@ def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_clips(tmp_path / 'clips')
     Path('tiny.toml').write_text(TOML)
-    usual = ['train', '--data', 'clips', '--cache', 'cache', '--no-tensorboard', '--config',
-             'tiny.toml', '--steps', '1', '--out', 'run']
+    usual = [
+        'train',
+        '--data',
+        'clips',
+        '--cache',
+        'cache',
+        '--no-tensorboard',
+        '--config',
+        'tiny.toml',
+        '--steps',
+        '1',
+        '--out',
+        'run',
+    ]
     assert main(usual) == 0
     before = Path('run/model.safetensors').read_bytes()
     assert main([*usual, '--resume']) == 0
@@ -274,7 +385,11 @@ def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
     assert 'this run is finished' in capsys.readouterr().err
     assert Path('run/model.safetensors').read_bytes() == before
     assert sorted(p.name for p in Path('run/pictures').iterdir()) == [
-        'background_000001.png', 'detector_000001.png', 'joint_000001.png', 'predictor_000001.png']
+        'background_000001.png',
+        'detector_000001.png',
+        'joint_000001.png',
+        'predictor_000001.png',
+    ]
 
 
 def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
@@ -282,20 +397,30 @@ def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_clips(tmp_path / 'clips')
     Path('tiny.toml').write_text(TOML)
-    usual = ['--cache', str(tmp_path / 'cache'), '--no-tensorboard', '--config',
-             str(tmp_path / 'tiny.toml'), '--steps', '1']
+    usual = [
+        '--cache',
+        str(tmp_path / 'cache'),
+        '--no-tensorboard',
+        '--config',
+        str(tmp_path / 'tiny.toml'),
+        '--steps',
+        '1',
+    ]
     assert main(['train', '--data', 'clips', 'synthetic:1', '--out', 'run', *usual]) == 0
     assert RunFolder('run').read()['data'] == [str(tmp_path / 'clips'), 'synthetic:1']
     Path('elsewhere').mkdir()
     monkeypatch.chdir(tmp_path / 'elsewhere')
     assert main(['train', '--resume', '--out', '../run', *usual[:3]]) == 0
-    assert main(['train', '--data', '../clips', 'synthetic:1', '--resume', '--out', '../run',
-                 *usual]) == 0
+    assert (
+        main(['train', '--data', '../clips', 'synthetic:1', '--resume', '--out', '../run', *usual])
+        == 0
+    )
 
 
 def test_tensorboard_logs(tmp_path):
     reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
     from tkn_ros.training.trainer import RunOptions, TrainConfig, train
+
     data = write_clips(tmp_path / 'clips')
     settings = steps(SETTINGS, 10)
     train(TrainConfig(settings, tuple(data)), tmp_path / 'run', RunOptions(tmp_path / 'cache'))

@@ -38,14 +38,16 @@ def redrawing_loss(detector):
 @torch.no_grad()
 def window_loss(predictor, keypoints):
     k = keypoints[0][None]
-    return float(prediction_loss(predictor(k[:, 4:4 + WINDOW]), k[:, 4 + WINDOW:4 + 2 * WINDOW]))
+    return float(
+        prediction_loss(predictor(k[:, 4 : 4 + WINDOW]), k[:, 4 + WINDOW : 4 + 2 * WINDOW])
+    )
 
 
 @torch.no_grad()
 def picture_loss(model):
     frames = to_tensor(CLIPS[0])
-    drawn, _ = model(frames[None, 4:4 + WINDOW], WINDOW)
-    return float(reconstruction_loss(drawn[0], frames[4 + WINDOW:4 + 2 * WINDOW]))
+    drawn, _ = model(frames[None, 4 : 4 + WINDOW], WINDOW)
+    return float(reconstruction_loss(drawn[0], frames[4 + WINDOW : 4 + 2 * WINDOW]))
 
 
 @pytest.mark.parametrize('output', ['frame', 'change'])
@@ -115,7 +117,7 @@ def test_a_loss_that_is_no_number_ends_the_training():
 
 def test_clips_that_are_too_short_are_refused():
     model = untrained()
-    short = [clip[:2 * WINDOW - 1] for clip in CLIPS]
+    short = [clip[: 2 * WINDOW - 1] for clip in CLIPS]
     with pytest.raises(TrainingError, match='no clip has 8 frames'):
         train_predictor(model.predictor, detect_keypoints(model.detector, short), 5, WINDOW)
     with pytest.raises(ValueError, match='no clip has 8 frames'):
@@ -145,8 +147,9 @@ def test_frames_that_are_equal_count_as_the_cap():
 def test_the_evaluation_takes_no_more_windows_than_asked():
     clip, model = CLIPS[0], small_model()
     few = evaluate_clip(model, clip, horizon=4, most=2)  # the first and the last
-    ends = [evaluate_clip(model, part, horizon=4)
-            for part in (clip[:WINDOW + 4], clip[-WINDOW - 4:])]
+    ends = [
+        evaluate_clip(model, part, horizon=4) for part in (clip[: WINDOW + 4], clip[-WINDOW - 4 :])
+    ]
     assert np.allclose(few, np.mean(ends, 0), atol=1e-5)
 
 
@@ -159,8 +162,9 @@ def test_a_clip_too_short_to_evaluate_is_refused():
 def test_the_bundled_weights_beat_repeating_the_last_frame():
     """On fresh synthetic clips, mean over ten steps."""
     model, side = load_checkpoint(), 64
-    clips = [np.stack(list(render_clip(FRESH + i, 40, side, side, kind='random')))
-             for i in range(12)]
+    clips = [
+        np.stack(list(render_clip(FRESH + i, 40, side, side, kind='random'))) for i in range(12)
+    ]
     figures = np.mean([evaluate_clip(model, clip, most=3) for clip in clips], (0, 1))
     scores = dict(zip(NAMES, figures))
     assert scores['psnr'] > scores['psnr_repeat_last']

@@ -27,8 +27,12 @@ TEXTS = {
         'uint8 OK=0\nbuiltin_interfaces/Time stamp\nKeypoint[] keypoints\nstd_msgs/Header header\n'
     ),
 }
-TARGETS = [('out/p.mcap', 'mcap'), ('out/p.db3', 'sqlite3'), ('out/m', 'mcap'),
-           ('out/s', 'sqlite3')]
+TARGETS = [
+    ('out/p.mcap', 'mcap'),
+    ('out/p.db3', 'sqlite3'),
+    ('out/m', 'mcap'),
+    ('out/s', 'sqlite3'),
+]
 
 
 def store_with(texts):
@@ -53,7 +57,12 @@ def picture(number):
 
 def image(number, stamp):
     message = TYPES[IMAGE](
-        header=header(stamp), height=12, width=16, encoding='rgb8', is_bigendian=0, step=48,
+        header=header(stamp),
+        height=12,
+        width=16,
+        encoding='rgb8',
+        is_bigendian=0,
+        step=48,
         data=picture(number).reshape(-1),
     )
     return bytes(STORE.serialize_cdr(message, IMAGE))
@@ -68,7 +77,8 @@ def compressed(number, stamp):
 def keypoints(stamp):
     point = TYPES['tkn_ros/msg/Keypoint']
     message = TYPES['tkn_ros/msg/KeypointFrame'](
-        stamp=header(stamp).stamp, keypoints=[point(1.5, 2.5, 0.25), point(3, 4, 1)],
+        stamp=header(stamp).stamp,
+        keypoints=[point(1.5, 2.5, 0.25), point(3, 4, 1)],
         header=header(stamp),
     )
     return bytes(STORE.serialize_cdr(message, 'tkn_ros/msg/KeypointFrame'))
@@ -82,7 +92,10 @@ def write(path, storage, count=5):
             writer.write_raw('/camera', IMAGE, image(number, stamp), stamp)
             writer.write_raw('small', COMPRESSED, compressed(number, stamp), stamp + 1)
             writer.write_raw(
-                '/tkn/keypoints', 'tkn_ros/msg/KeypointFrame', keypoints(stamp), stamp + 2,
+                '/tkn/keypoints',
+                'tkn_ros/msg/KeypointFrame',
+                keypoints(stamp),
+                stamp + 2,
                 definition,
             )
     return path
@@ -107,7 +120,9 @@ def test_types_are_embedded(tmp_path, name, storage):
     with AnyReader([path]) as reader:
         assert reader.message_count == 15
         assert {c.topic: c.msgcount for c in reader.connections} == {
-            '/camera': 5, '/small': 5, '/tkn/keypoints': 5,
+            '/camera': 5,
+            '/small': 5,
+            '/tkn/keypoints': 5,
         }
         for connection in reader.connections:
             (qos,) = connection.ext.offered_qos_profiles
@@ -121,7 +136,8 @@ def test_types_are_embedded(tmp_path, name, storage):
             assert logged == START + number * 40_000_000 + 2
             assert raw == keypoints(logged - 2)
             assert [(k.x, k.y, k.intensity) for k in message.keypoints] == [
-                (1.5, 2.5, 0.25), (3, 4, 1),
+                (1.5, 2.5, 0.25),
+                (3, 4, 1),
             ]
             assert message.OK == 0
 

@@ -32,8 +32,13 @@ def fields(store, stamp, seq=0):
 def image(number, stamp, store=STORE, size=(12, 16), encoding='bgr8'):
     data = picture(number, size)[..., ::-1].copy()
     return store.types[IMAGE](
-        header=fields(store, stamp), height=size[0], width=size[1], encoding=encoding,
-        is_bigendian=0, step=size[1] * 3, data=data.reshape(-1),
+        header=fields(store, stamp),
+        height=size[0],
+        width=size[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=size[1] * 3,
+        data=data.reshape(-1),
     )
 
 
@@ -56,8 +61,10 @@ def write_bag(path, topics, storage=StoragePlugin.SQLITE3, mode=CompressionMode.
             connection = writer.add_connection(topic, msgtype, typestore=STORE)
             rows += [(log, connection, message) for log, message in messages]
         for log, connection, message in sorted(rows, key=lambda row: row[0]):
-            raw = message if isinstance(message, bytes) else STORE.serialize_cdr(
-                message, connection.msgtype
+            raw = (
+                message
+                if isinstance(message, bytes)
+                else STORE.serialize_cdr(message, connection.msgtype)
             )
             writer.write(connection, log, raw)
     return path
@@ -76,10 +83,13 @@ def check(source, count=5, stamp=stamp_of, frame_id='camera'):
     assert source.fps == pytest.approx(25)
 
 
-@pytest.mark.parametrize(('storage', 'mode'), [
-    *((StoragePlugin.MCAP, mode) for mode in CompressionMode),
-    *((StoragePlugin.SQLITE3, mode) for mode in list(CompressionMode)[:3]),  # no chunks in it
-])
+@pytest.mark.parametrize(
+    ('storage', 'mode'),
+    [
+        *((StoragePlugin.MCAP, mode) for mode in CompressionMode),
+        *((StoragePlugin.SQLITE3, mode) for mode in list(CompressionMode)[:3]),  # no chunks in it
+    ],
+)
 @pytest.mark.parametrize(('msgtype', 'make'), [(IMAGE, image), (COMPRESSED, compressed)])
 def test_every_storage_and_compression(tmp_path, storage, mode, msgtype, make):
     path = write_bag(tmp_path / 'bag', {'/camera': (msgtype, images(make=make))}, storage, mode)
@@ -173,11 +183,14 @@ def test_no_damage_to_a_message_ends_the_reading(tmp_path):
 
 
 def test_a_topic_must_be_chosen_among_several(tmp_path):
-    path = write_bag(tmp_path / 'bag', {
-        '/left': (IMAGE, images()),
-        '/right/compressed': (COMPRESSED, images(make=compressed)),
-        '/chatter': ('std_msgs/msg/String', []),
-    })
+    path = write_bag(
+        tmp_path / 'bag',
+        {
+            '/left': (IMAGE, images()),
+            '/right/compressed': (COMPRESSED, images(make=compressed)),
+            '/chatter': ('std_msgs/msg/String', []),
+        },
+    )
     with pytest.raises(VideoError, match=r'pass TOPIC=.*: /left, /right/compressed'):
         open_source(path)
     check(open_source(path, topic='/left'))
@@ -236,13 +249,15 @@ def test_a_bag_whose_recording_was_cut_off(tmp_path):
 
 def test_a_bag_damaged_between_messages_gives_what_comes_before(tmp_path):
     path = write_bag(
-        tmp_path / 'bag', {'/camera': (IMAGE, images(6000))}, StoragePlugin.MCAP,
+        tmp_path / 'bag',
+        {'/camera': (IMAGE, images(6000))},
+        StoragePlugin.MCAP,
         CompressionMode.STORAGE,
     )
     bare = path / 'bag.mcap'
     data = bytearray(bare.read_bytes())
     middle = len(data) // 2
-    data[middle:middle + 1000] = bytes(1000)  # within a compressed chunk
+    data[middle : middle + 1000] = bytes(1000)  # within a compressed chunk
     bare.write_bytes(data)
     source = open_source(path)
     count = source.count()

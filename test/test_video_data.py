@@ -49,10 +49,15 @@ def test_recording(name):
     assert np.median(np.diff(stamps)) == pytest.approx(1e9 / fps, rel=0.05)
 
 
-@pytest.mark.parametrize('name', [
-    'test_bag_mcap', 'test_bag_sqlite3', 'test_bag_mcap/test_bag_mcap.mcap',
-    'test_bag_sqlite3/test_bag_sqlite3.db3',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'test_bag_mcap',
+        'test_bag_sqlite3',
+        'test_bag_mcap/test_bag_mcap.mcap',
+        'test_bag_sqlite3/test_bag_sqlite3.db3',
+    ],
+)
 def test_bags_of_every_type_hold_pictures_of_nothing(name):
     """Their images are 640x480 with thirty bytes of data: opened, understood, and refused."""
     if not (BAGS / name).exists():

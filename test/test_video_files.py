@@ -19,8 +19,17 @@ def scene(number, height=48, width=64):
     return np.stack([x + 4 * number, y + 4 * number, x // 2 + 4 * number], 2).astype(np.uint8)
 
 
-def make_video(path, count=20, codec='libx264', pix_fmt='yuv420p', rate=25, pts=None,
-               time_base=None, size=(48, 64), noise=False):
+def make_video(
+    path,
+    count=20,
+    codec='libx264',
+    pix_fmt='yuv420p',
+    rate=25,
+    pts=None,
+    time_base=None,
+    size=(48, 64),
+    noise=False,
+):
     rng = np.random.default_rng(0)
     with av.open(str(path), 'w') as container:
         stream = container.add_stream(codec, rate=rate)
@@ -97,7 +106,11 @@ def test_uneven_presentation_times_are_kept(tmp_path):
 
     pts = [100, 133, 200, 210, 400]
     path = make_video(
-        tmp_path / 'a.mkv', count=5, codec='ffv1', pix_fmt='bgr0', pts=pts,
+        tmp_path / 'a.mkv',
+        count=5,
+        codec='ffv1',
+        pix_fmt='bgr0',
+        pts=pts,
         time_base=Fraction(1, 1000),
     )
     stamps = [frame.stamp_ns for frame in open_source(path)]
@@ -126,7 +139,7 @@ def test_portrait_video_stands_upright(tmp_path):
         (2, (-one, 0, 0, 0, -one, 0, 0, 0, 1 << 30)),
         (3, (0, -one, 0, one, 0, 0, 0, 0, 1 << 30)),
     ):
-        data[matrix:matrix + 36] = struct.pack('>9i', *values)
+        data[matrix : matrix + 36] = struct.pack('>9i', *values)
         turned = tmp_path / f'{clockwise}.mp4'
         turned.write_bytes(data)
         source = open_source(turned)
@@ -152,7 +165,7 @@ def test_a_truncated_video_gives_what_it_has(tmp_path, name, codec, pix_fmt):
     data = path.read_bytes()
     whole = [frame.image for frame in open_source(path)]
     assert len(whole) == 60
-    path.write_bytes(data[:len(data) * 6 // 10])
+    path.write_bytes(data[: len(data) * 6 // 10])
     source = open_source(path)
     images = [frame.image for frame in source]
     assert 25 <= len(images) < 60
@@ -164,7 +177,7 @@ def test_a_truncated_video_gives_what_it_has(tmp_path, name, codec, pix_fmt):
 def test_a_damaged_picture_is_passed_over_and_counted_anew_each_time(tmp_path):
     path = make_video(tmp_path / 'a.avi', 60, 'mjpeg', 'yuvj420p', noise=True)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2:len(data) // 2 + 200] = bytes(200)
+    data[len(data) // 2 : len(data) // 2 + 200] = bytes(200)
     path.write_bytes(data)
     source = open_source(path)
     for _ in range(2):
@@ -180,7 +193,9 @@ def test_names_with_colons_and_percent_signs(tmp_path):
 @pytest.mark.parametrize(
     ('name', 'content'),
     [
-        ('a.mp4', b''), ('a.mp4', b'not a video'), ('a.avi', b'RIFF....AVI '),
+        ('a.mp4', b''),
+        ('a.mp4', b'not a video'),
+        ('a.avi', b'RIFF....AVI '),
         ('a.txt', b'hello\n' * 9),
     ],
 )
@@ -229,7 +244,15 @@ def test_natural_order_of_names():
     names = ['a', 'a1b2', 'a1b10', 'a2', 'a02b', 'a10', 'B3', '7', '10']
     shuffled = sorted(names, reverse=True)
     assert sorted(shuffled, key=natural_key) == [
-        '7', '10', 'a', 'a1b2', 'a1b10', 'a2', 'a02b', 'a10', 'B3',
+        '7',
+        '10',
+        'a',
+        'a1b2',
+        'a1b10',
+        'a2',
+        'a02b',
+        'a10',
+        'B3',
     ]
 
 

@@ -29,7 +29,7 @@ def test_video(tmp_path, size, fps):
     assert len(frames) == 12 and source.bad_count == 0
     for number, frame in enumerate(frames):
         assert frame.stamp_ns == pytest.approx(number * 1e9 / fps, rel=1e-3, abs=1e6)
-        error = np.abs(frame.image[:size[0], :size[1]].astype(int) - scene(number, *size))
+        error = np.abs(frame.image[: size[0], : size[1]].astype(int) - scene(number, *size))
         assert error.mean() < (3 if min(size) > 1 else 8)
         assert np.abs(frame.image[-1].astype(int) - frame.image[-2]).mean() < 8  # a copied row
     assert [p.name for p in path.parent.iterdir()] == ['a.mp4']

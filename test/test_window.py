@@ -45,7 +45,7 @@ def test_the_cached_window_equals_the_whole_network(form):
             assert window.predict(6) is None
             continue
         prediction = window.predict(6)
-        drawn, predicted = whole_network(model, frames[i + 1 - WINDOW:i + 1], 6)
+        drawn, predicted = whole_network(model, frames[i + 1 - WINDOW : i + 1], 6)
         assert np.abs(prediction.predicted - predicted[0].numpy()).max() < 1e-5
         expected = (drawn[0].clamp(0, 1) * 255).round().permute(0, 2, 3, 1).numpy()
         assert np.abs(window.render(prediction).astype(int) - expected).max() <= 1  # of 255
@@ -102,7 +102,7 @@ def test_a_gap_empties_the_window_and_says_so():
     window = SlidingWindow(small_model())
     feed(window, steady(6))
     assert window.ready
-    late = START + 10 ** 9
+    late = START + 10**9
     reason = window.push(late, moving_square(1)[0])
     assert 'no frame came for 0.835 s' in reason
     assert window.resets == 1 and len(window) == 1 and not window.ready
@@ -122,7 +122,7 @@ def test_time_going_back_empties_the_window_and_says_so():
     feed(window, steady(6))
     assert 'time went back by 0.100 s' in window.push(steady(6)[-1] - 100 * MS, moving_square(1)[0])
     assert window.resets == 1 and not window.ready
-    feed(window, steady(WINDOW, 50 * MS, START + 10 ** 9))
+    feed(window, steady(WINDOW, 50 * MS, START + 10**9))
     assert window.predict(1).period_ns == 50 * MS  # the rate, too, is of the new recording
 
 
@@ -143,7 +143,7 @@ def test_a_stream_without_stamps_never_predicts_and_never_grows():
 
 
 @settings(deadline=None, max_examples=20)
-@given(st.integers(0, 10 ** 6))
+@given(st.integers(0, 10**6))
 def test_a_lower_rate_than_the_cameras_picks_the_nearest_frames(seed):
     """30 Hz with jitter, sampled every 100 ms."""
     jitter = np.random.default_rng(seed).integers(-4 * MS, 4 * MS, 40)
@@ -193,7 +193,7 @@ def test_a_higher_rate_than_the_cameras_is_interpolated():
 def test_a_frame_long_before_the_others_does_not_fill_the_window():
     """A camera that shows one frame when it is switched on, and starts ten seconds later."""
     window = SlidingWindow(small_model())
-    stamps = [START - 10 ** 10, *steady(WINDOW + 6)]
+    stamps = [START - 10**10, *steady(WINDOW + 6)]
     ready = []
     for stamp, frame in zip(stamps, moving_square(len(stamps))):
         window.push(stamp, frame)
@@ -269,9 +269,16 @@ def test_frames_of_any_size_are_taken():
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.one_of(st.integers(-300 * MS, 300 * MS), st.just(33 * MS),
-                          st.integers(-10 ** 10, 10 ** 10)), min_size=1, max_size=25),
-       st.sampled_from([0, 20 * MS, 100 * MS]))
+@given(
+    st.lists(
+        st.one_of(
+            st.integers(-300 * MS, 300 * MS), st.just(33 * MS), st.integers(-(10**10), 10**10)
+        ),
+        min_size=1,
+        max_size=25,
+    ),
+    st.sampled_from([0, 20 * MS, 100 * MS]),
+)
 def test_whatever_the_stamps_are_a_prediction_is_whole(intervals, period):
     window = SlidingWindow(TINY, period_ns=period)
     frame, stamp = moving_square(1, 8, 8)[0], START

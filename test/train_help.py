@@ -12,12 +12,21 @@ from tkn_ros.training.settings import Settings, StageSettings
 from tkn_ros.training.trainer import RunOptions, TrainConfig, train
 
 SETTINGS = Settings(
-    model=small_config(drifts=True), stages=('detector', 'predictor', 'background', 'joint'),
-    seed=3, ahead=4, horizon=4,
-    max_gap=4, targets=2, warmup=5, ema=0.9, detector=StageSettings(steps=8, batch=4),
-    predictor=StageSettings(steps=8, batch=4), joint=StageSettings(steps=4, batch=2),
+    model=small_config(drifts=True),
+    stages=('detector', 'predictor', 'background', 'joint'),
+    seed=3,
+    ahead=4,
+    horizon=4,
+    max_gap=4,
+    targets=2,
+    warmup=5,
+    ema=0.9,
+    detector=StageSettings(steps=8, batch=4),
+    predictor=StageSettings(steps=8, batch=4),
+    joint=StageSettings(steps=4, batch=2),
     background=StageSettings(steps=4, batch=2),
-    augmentation=Augmentation(crop=0.2))
+    augmentation=Augmentation(crop=0.2),
+)
 
 # the same for the command line
 TOML = """
@@ -85,13 +94,26 @@ def write_avi(path: Path, count: int) -> None:
 
 def steps(settings: Settings, count: int) -> Settings:
     """With so many steps in each stage."""
-    return replace(settings, **{name: replace(getattr(settings, name), steps=count)
-                                for name in ('detector', 'predictor', 'background', 'joint')})
+    return replace(
+        settings,
+        **{
+            name: replace(getattr(settings, name), steps=count)
+            for name in ('detector', 'predictor', 'background', 'joint')
+        },
+    )
 
 
-def run(folder: Path, settings: Settings = SETTINGS, out: str = 'run', resume: bool = False,
-        save_every: float = 1e9, **config):
+def run(
+    folder: Path,
+    settings: Settings = SETTINGS,
+    out: str = 'run',
+    resume: bool = False,
+    save_every: float = 1e9,
+    **config,
+):
     """Train on clips in `folder`; the weights."""
     data = config.pop('data', None) or write_clips(folder / 'clips')
-    options = RunOptions(folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False)
+    options = RunOptions(
+        folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False
+    )
     return train(TrainConfig(settings, tuple(data), **config), folder / out, options, resume=resume)

@@ -13,16 +13,19 @@ from tkn_ros.commands import benchmark, evaluate, export, predict, tables, train
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 after an error in one line, 130 if stopped."""
-    parser = argparse.ArgumentParser(prog='tkn', description=(
-        'Transformer-based keypoint prediction: the next seconds of a video.'))
+    parser = argparse.ArgumentParser(
+        prog='tkn',
+        description=('Transformer-based keypoint prediction: the next seconds of a video.'),
+    )
     commands = parser.add_subparsers(required=True, metavar='COMMAND')
     for name, module, summary in (
-            ('train', train, 'learn from any recordings'),
-            ('evaluate', evaluate, 'PSNR and SSIM of predictions beside trivial ones'),
-            ('predict', predict, "a video's frames as they had been predicted"),
-            ('benchmark', benchmark, 'how fast each backend is here, and what it costs'),
-            ('export', export, 'the network as ONNX, OpenVINO IR or a PyTorch program'),
-            ('tables', tables, "the paper's tables beside this implementation")):
+        ('train', train, 'learn from any recordings'),
+        ('evaluate', evaluate, 'PSNR and SSIM of predictions beside trivial ones'),
+        ('predict', predict, "a video's frames as they had been predicted"),
+        ('benchmark', benchmark, 'how fast each backend is here, and what it costs'),
+        ('export', export, 'the network as ONNX, OpenVINO IR or a PyTorch program'),
+        ('tables', tables, "the paper's tables beside this implementation"),
+    ):
         parser_of_it = commands.add_parser(name, help=summary)
         module.add_arguments(parser_of_it)
         parser_of_it.set_defaults(run=module.run)

@@ -38,18 +38,31 @@ class DemoError(RuntimeError):
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog='demo', description=__doc__.splitlines()[0])
-    parser.add_argument('--video', default='', help='video file, folder of images, rosbag2 folder '
-                        'or .mcap, ROS 1 .bag or camera index; without it a synthetic clip')
+    parser.add_argument(
+        '--video',
+        default='',
+        help='video file, folder of images, rosbag2 folder '
+        'or .mcap, ROS 1 .bag or camera index; without it a synthetic clip',
+    )
     parser.add_argument('--topic', default='', help='image topic of a bag with several')
-    parser.add_argument('--seconds', type=float, default=0.0,
-                        help=f'play only so long; 0: all of it ({CAMERA_SECONDS:.0f} of a camera)')
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        default=0.0,
+        help=f'play only so long; 0: all of it ({CAMERA_SECONDS:.0f} of a camera)',
+    )
     parser.add_argument('--window', type=int, default=0, help='frames observed; 0: as trained')
     parser.add_argument('--horizon', type=int, default=10, help='frames predicted')
     parser.add_argument('--weights', default='', help='checkpoint; without it the bundled one')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
-    parser.add_argument('--output-size', type=int, nargs=2, metavar=('W', 'H'),
-                        help='of the predicted frames; 0 0: as drawn, -1 -1: the camera\'s; '
-                        f'without it {DRAWN_WIDTH} wide, in the shape of the camera\'s')
+    parser.add_argument(
+        '--output-size',
+        type=int,
+        nargs=2,
+        metavar=('W', 'H'),
+        help="of the predicted frames; 0 0: as drawn, -1 -1: the camera's; "
+        f"without it {DRAWN_WIDTH} wide, in the shape of the camera's",
+    )
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='where results go')
     return parser.parse_args(arguments)
 
@@ -66,7 +79,9 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
     with open_video(options.video, options.topic) as source:
         if options.output_size is None:
             options.output_size = (
-                DRAWN_WIDTH, max(16, round(DRAWN_WIDTH * source.height / source.width)))
+                DRAWN_WIDTH,
+                max(16, round(DRAWN_WIDTH * source.height / source.width)),
+            )
         if isinstance(source, CameraSource):
             return source.name, options.seconds or CAMERA_SECONDS
         stamps = [frame.stamp_ns for frame in source.frames(0, window + 1)]
@@ -74,9 +89,11 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
             stamps = [s for s in stamps if s - stamps[0] <= options.seconds * 1e9]
         if len(stamps) <= window:
             within = f' within {options.seconds:g} s' if options.seconds else ''
-            raise VideoError(f'{source.name}: {len(stamps)} frames{within}, a window of {window} '
-                             f'needs at least {window + 1}; give a longer clip'
-                             f'{", more --seconds" if within else ""} or a smaller --window')
+            raise VideoError(
+                f'{source.name}: {len(stamps)} frames{within}, a window of {window} '
+                f'needs at least {window + 1}; give a longer clip'
+                f'{", more --seconds" if within else ""} or a smaller --window'
+            )
         return source.name, options.seconds
 
 
@@ -96,8 +113,9 @@ class NodeProcesses:
         for key, value in parameters.items():
             words += ['-p', f'{key}:={json.dumps(value)}']
         with open(self.folder / f'{name}.log', 'wb') as log:
-            self.started[name] = subprocess.Popen(words, stdout=log, stderr=subprocess.STDOUT,
-                                                  stdin=subprocess.DEVNULL)
+            self.started[name] = subprocess.Popen(
+                words, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+            )
         return self.started[name]
 
     def log(self, name: str) -> str:
@@ -136,16 +154,33 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
     """Run the three nodes over one clip. Returns the predictor's peak resident memory [MiB]."""
     with NodeProcesses(folder) as nodes:
         camera = {'image': CAMERA, '__ns': '/tkn'}
-        predictor = nodes.start('predictor', camera, {
-            'window': options.window, 'horizon': options.horizon, 'weights': options.weights,
-            'device': options.device, 'output_size': list(options.output_size)})
+        predictor = nodes.start(
+            'predictor',
+            camera,
+            {
+                'window': options.window,
+                'horizon': options.horizon,
+                'weights': options.weights,
+                'device': options.device,
+                'output_size': list(options.output_size),
+            },
+        )
         nodes.start('recorder', camera, {'bag': str(folder / 'predictions.mcap')})
-        replay = nodes.start('replay', {'camera/image_raw': CAMERA}, {
-            'video': options.video, 'topic': options.topic, 'seconds': seconds,
-            'wait_for_subscribers': 2, 'wait_seconds': START_UP})
+        replay = nodes.start(
+            'replay',
+            {'camera/image_raw': CAMERA},
+            {
+                'video': options.video,
+                'topic': options.topic,
+                'seconds': seconds,
+                'wait_for_subscribers': 2,
+                'wait_seconds': START_UP,
+            },
+        )
         memory, resident = psutil.Process(predictor.pid), 0
-        bar = tqdm(desc='playing', unit=' s', bar_format='{desc}: {n:.0f} s', leave=False,
-                   disable=None)
+        bar = tqdm(
+            desc='playing', unit=' s', bar_format='{desc}: {n:.0f} s', leave=False, disable=None
+        )
         began = time.monotonic()
         while replay.poll() is None:
             nodes.check('predictor', 'recorder')
@@ -159,7 +194,7 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
         nodes.check('predictor', 'recorder')
         nodes.stop('recorder')
         nodes.stop('predictor')
-    return resident / 2 ** 20
+    return resident / 2**20
 
 
 def table(summary: dict) -> str:
@@ -171,15 +206,19 @@ def table(summary: dict) -> str:
         f'dropped               {summary["dropped"]}',
         f'latency, stamp to publish   p50 {latency["p50"]} ms, p99 {latency["p99"]} ms',
         f'predicted frames a second   {summary["fps"]}',
-        f'predictor memory      {summary["resident_mib"]:.0f} MiB', '',
-        'step   PSNR [dB]  repeat last   SSIM   repeat last']
+        f'predictor memory      {summary["resident_mib"]:.0f} MiB',
+        '',
+        'step   PSNR [dB]  repeat last   SSIM   repeat last',
+    ]
 
     if not summary['per_step']:
         return '\n'.join([*lines, '   -  no prediction whose whole future is in the clip'])
 
     def row(name: str, values: dict) -> str:
-        return (f'{name:>4}   {values["psnr"]:9.2f}  {values["psnr_repeat_last"]:11.2f}   '
-                f'{values["ssim"]:.3f}  {values["ssim_repeat_last"]:11.3f}')
+        return (
+            f'{name:>4}   {values["psnr"]:9.2f}  {values["psnr_repeat_last"]:11.2f}   '
+            f'{values["ssim"]:.3f}  {values["ssim_repeat_last"]:11.3f}'
+        )
 
     lines += [row(str(values['step']), values) for values in summary['per_step']]
     return '\n'.join([*lines, row('mean', summary)])
@@ -187,18 +226,26 @@ def table(summary: dict) -> str:
 
 def demo(options: argparse.Namespace) -> dict:
     """The whole job. Results appear in `options.out` together, or not at all."""
-    if options.out.exists() and not (options.out / 'summary.json').is_file() and (
-            not options.out.is_dir() or any(options.out.iterdir())):
-        raise DemoError(f'--out {options.out} is there already and no earlier result; it would be '
-                        'replaced: name a new folder')
+    if (
+        options.out.exists()
+        and not (options.out / 'summary.json').is_file()
+        and (not options.out.is_dir() or any(options.out.iterdir()))
+    ):
+        raise DemoError(
+            f'--out {options.out} is there already and no earlier result; it would be '
+            'replaced: name a new folder'
+        )
     name, seconds = check_input(options)
     part = options.out.with_name(f'.{options.out.name}.{os.getpid()}.part')
     part.mkdir(parents=True)
     try:
         print(f'predicting {name}', flush=True)
         resident = play(options, seconds, part)
-        summary = {'video': name, **report(part / 'predictions.mcap', part, CAMERA),
-                   'resident_mib': round(resident, 1)}
+        summary = {
+            'video': name,
+            **report(part / 'predictions.mcap', part, CAMERA),
+            'resident_mib': round(resident, 1),
+        }
         (part / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
         if options.out.exists():
             shutil.rmtree(options.out)
@@ -224,8 +271,10 @@ def main(arguments: list[str] | None = None) -> int:
         print('demo: interrupted, nothing was kept', file=sys.stderr)
         return 130
     print(table(summary))
-    print(f'in {options.out}/: prediction.mp4 prediction.gif montage.png predictions.mcap '
-          'summary.json')
+    print(
+        f'in {options.out}/: prediction.mp4 prediction.gif montage.png predictions.mcap '
+        'summary.json'
+    )
     return 0
 
 

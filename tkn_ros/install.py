@@ -11,5 +11,7 @@ def install_prefix() -> Path:
     for folder in Path(__file__).absolute().parents:
         if (folder / 'share' / 'tkn_ros' / 'package.xml').is_file():
             return folder
-    raise FileNotFoundError(f'{__file__} is not part of an installation; build the package (make '
-                            'setup, or colcon build) and do not run it from its source folder')
+    raise FileNotFoundError(
+        f'{__file__} is not part of an installation; build the package (make '
+        'setup, or colcon build) and do not run it from its source folder'
+    )

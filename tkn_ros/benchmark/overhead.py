@@ -23,24 +23,37 @@ def time_overhead(height: int, width: int, horizon: int) -> dict[str, float]:
     frames = rng.integers(0, 256, (horizon, height, width, 3), np.uint8)
     serialise = _serialiser()
     return {
-        'decode_image': _median(lambda: cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR),
-                                                     cv2.COLOR_BGR2RGB)),
-        'resize': _median(lambda: cv2.resize(picture, (width, height),
-                                             interpolation=cv2.INTER_AREA)),
-        'publish': _median(lambda: [serialise(i, frame) for i, frame in enumerate(frames)])}
+        'decode_image': _median(
+            lambda: cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+        ),
+        'resize': _median(
+            lambda: cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        ),
+        'publish': _median(lambda: [serialise(i, frame) for i, frame in enumerate(frames)]),
+    }
 
 
 def _serialiser() -> Callable[[int, np.ndarray], object]:
     """(nanoseconds, (H, W, 3) uint8) -> the bytes of a sensor_msgs/Image."""
     from rosbags.typesys import Stores, get_typestore
+
     store = get_typestore(Stores.ROS2_JAZZY)
-    image, header, stamp = (store.types[name] for name in (
-        'sensor_msgs/msg/Image', 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time'))
+    image, header, stamp = (
+        store.types[name]
+        for name in ('sensor_msgs/msg/Image', 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time')
+    )
 
     def serialise(nanoseconds: int, frame: np.ndarray):
         height, width = frame.shape[:2]
-        message = image(header(stamp(*divmod(nanoseconds, 10 ** 9)), 'camera'), height, width,
-                        'rgb8', 0, 3 * width, frame.reshape(-1))
+        message = image(
+            header(stamp(*divmod(nanoseconds, 10**9)), 'camera'),
+            height,
+            width,
+            'rgb8',
+            0,
+            3 * width,
+            frame.reshape(-1),
+        )
         return store.serialize_cdr(message, 'sensor_msgs/msg/Image')
 
     return serialise

@@ -12,8 +12,14 @@ from tkn_ros.streaming.select import make_backend
 from tkn_ros.video.metrics import ssim
 
 
-def add_quality(rows: list[Row], model: TKN, clips: Sequence[np.ndarray], window: int,
-                threads: int = 0, cached: bool = True) -> None:
+def add_quality(
+    rows: list[Row],
+    model: TKN,
+    clips: Sequence[np.ndarray],
+    window: int,
+    threads: int = 0,
+    cached: bool = True,
+) -> None:
     """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips."""
     known: dict[tuple[str, str], tuple[float, float]] = {}
     reference = _figures(EagerBackend(model), clips, window)
@@ -30,5 +36,7 @@ def add_quality(rows: list[Row], model: TKN, clips: Sequence[np.ndarray], window
 
 def _figures(backend: Backend, clips, window: int) -> tuple[float, float]:
     drawn = [(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
-    return (float(np.mean([psnr(a, b) for a, b in drawn])),
-            float(np.mean([ssim(x, y) for a, b in drawn for x, y in zip(a, b)])))
+    return (
+        float(np.mean([psnr(a, b) for a, b in drawn])),
+        float(np.mean([ssim(x, y) for a, b in drawn for x, y in zip(a, b)])),
+    )

@@ -45,13 +45,16 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
     macs = {}
     for dtype in types:
         a = torch.randn(size, size, device=device).to(dtype)
-        product = size ** 3 / _best(lambda a=a: a @ a, share, device)
+        product = size**3 / _best(lambda a=a: a @ a, share, device)
         # some libraries have a faster convolution than product, or the other way round
         x = torch.randn(1, 256, side, side, device=device).to(dtype)
         x = x.to(memory_format=torch.channels_last)
         w = torch.randn(256, 256, 3, 3, device=device).to(dtype)
-        convolution = w.numel() * side ** 2 / _best(
-            lambda x=x, w=w: torch.conv2d(x, w, padding=1), share, device)
+        convolution = (
+            w.numel()
+            * side**2
+            / _best(lambda x=x, w=w: torch.conv2d(x, w, padding=1), share, device)
+        )
         macs[str(dtype).removeprefix('torch.')] = max(product, convolution)
     # as large as the predictor's weights, which a cache may partly hold between predictions
     block = torch.randn(19_000_000 // 2 if device == 'cpu' else 250_000_000, device=device)
@@ -78,8 +81,9 @@ def _wait(device: str) -> None:
 
 
 @torch.no_grad()
-def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
-               cameras: int = 1) -> Work:
+def count_work(
+    model: TKN, height: int, width: int, window: int, horizon: int, cameras: int = 1
+) -> Work:
     """By running the rewritten stages once and counting."""
     b, k = cameras, model.config.detector.keypoints
     with next(model.parameters()).device:
@@ -93,9 +97,13 @@ def count_work(model: TKN, height: int, width: int, window: int, horizon: int,
         source = source_and_mean(pictures)
         background = _macs(stages['background'], pictures)
     passes = -(-horizon // window)
-    return Work(_macs(stages['encode'], frames), passes * _macs(stages['predict'], observed),
-                background + _macs(stages['draw'], drawn, source_keypoints[:, 0], source, *features),
-                passes, sum(p.numel() for p in model.predictor.parameters()))
+    return Work(
+        _macs(stages['encode'], frames),
+        passes * _macs(stages['predict'], observed),
+        background + _macs(stages['draw'], drawn, source_keypoints[:, 0], source, *features),
+        passes,
+        sum(p.numel() for p in model.predictor.parameters()),
+    )
 
 
 def _macs(stage, *inputs) -> int:

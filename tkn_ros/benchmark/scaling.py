@@ -16,8 +16,12 @@ AXES = {
     'side': (64, 128, 256, 512),
     'cameras': (1, 2, 4, 8, 16),
 }
-UNITS = {'horizon': 'predicted frames', 'window': 'observed frames', 'side': 'pixels a side',
-         'cameras': 'cameras'}
+UNITS = {
+    'horizon': 'predicted frames',
+    'window': 'observed frames',
+    'side': 'pixels a side',
+    'cameras': 'cameras',
+}
 
 
 def at(axis: str, value: int) -> Setting:
@@ -28,17 +32,24 @@ def at(axis: str, value: int) -> Setting:
     return replace(base, **{{'cameras': 'batch'}.get(axis, axis): value})
 
 
-def measure_scaling(model: TKN, backend: tuple[str, str], rates: Rates, seconds: float,
-                   threads: int = 0, axes: Sequence[str] = tuple(AXES),
-                   say: Callable[[str], None] = print) -> dict[str, list[Row]]:
+def measure_scaling(
+    model: TKN,
+    backend: tuple[str, str],
+    rates: Rates,
+    seconds: float,
+    threads: int = 0,
+    axes: Sequence[str] = tuple(AXES),
+    say: Callable[[str], None] = print,
+) -> dict[str, list[Row]]:
     """The rows of one backend (and of the naive model) along each axis: {axis: [..]}."""
     grown: dict[str, list[Row]] = {}
     for axis in axes:
         grown[axis] = []
         for value in AXES[axis]:
             say(f'  {axis} {value}')
-            rows = measure(model, at(axis, value), [backend], rates, seconds, threads, least=2,
-                           say=say)
+            rows = measure(
+                model, at(axis, value), [backend], rates, seconds, threads, least=2, say=say
+            )
             grown[axis] += rows[:2]  # the naive one and the backend as `SlidingWindow` runs it
     return grown
 
@@ -52,8 +63,10 @@ def exponent(axis: str, rows: Sequence[Row]) -> float:
     """b of time ~ work^b between both ends of the axis; 1 is linear. Of `side`, per pixel."""
     first, last = rows[0], rows[-1]
     power = 2 if axis == 'side' else 1
-    return float(np.log(last.ms_median / first.ms_median)
-                 / np.log((value_of(axis, last) / value_of(axis, first)) ** power))
+    return float(
+        np.log(last.ms_median / first.ms_median)
+        / np.log((value_of(axis, last) / value_of(axis, first)) ** power)
+    )
 
 
 def format_scaling(grown: dict[str, list[Row]]) -> str:
@@ -63,26 +76,40 @@ def format_scaling(grown: dict[str, list[Row]]) -> str:
         fast = [row for row in rows if row.backend != 'naive']
         naive = [row for row in rows if row.backend == 'naive']
         per = 'pixel' if axis == 'side' else axis.removesuffix('s')
-        parts += [f'| {UNITS[axis]} | ms | frames/s | naive ms | naive/ms |',
-                  '|---|---|---|---|---|']
-        parts += [f'| {value_of(axis, f)} | {f.ms_median:.1f} | {f.fps:.0f} | {n.ms_median:.1f} '
-                  f'| {f.ratio_to_naive:.1f} |' for f, n in zip(fast, naive)]
-        parts += ['', f'time ~ {per}^{exponent(axis, fast):.2f}, naive '
-                      f'~ {per}^{exponent(axis, naive):.2f}', '']
+        parts += [
+            f'| {UNITS[axis]} | ms | frames/s | naive ms | naive/ms |',
+            '|---|---|---|---|---|',
+        ]
+        parts += [
+            f'| {value_of(axis, f)} | {f.ms_median:.1f} | {f.fps:.0f} | {n.ms_median:.1f} '
+            f'| {f.ratio_to_naive:.1f} |'
+            for f, n in zip(fast, naive)
+        ]
+        parts += [
+            '',
+            f'time ~ {per}^{exponent(axis, fast):.2f}, naive ~ {per}^{exponent(axis, naive):.2f}',
+            '',
+        ]
     return '\n'.join(parts)
 
 
 def plot_scaling(grown: dict[str, list[Row]], path: str | Path) -> None:
     """One picture with a panel for each axis; both scales logarithmic."""
     import matplotlib
+
     matplotlib.use('Agg')
     from matplotlib import pyplot
+
     figure, panels = pyplot.subplots(1, len(grown), figsize=(4 * len(grown), 3.2), squeeze=False)
     for panel, (axis, rows) in zip(panels[0], grown.items()):
         for naive in (False, True):
             mine = [row for row in rows if (row.backend == 'naive') == naive]
-            panel.plot([value_of(axis, row) for row in mine], [row.ms_median for row in mine],
-                       'o-', label='naive' if naive else f'{mine[0].backend} {mine[0].precision}')
+            panel.plot(
+                [value_of(axis, row) for row in mine],
+                [row.ms_median for row in mine],
+                'o-',
+                label='naive' if naive else f'{mine[0].backend} {mine[0].precision}',
+            )
         ticks = AXES[axis]
         panel.set(xscale='log', yscale='log', xlabel=UNITS[axis], xticks=ticks)
         panel.set_xticks([], minor=True)

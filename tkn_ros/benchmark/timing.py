@@ -111,17 +111,29 @@ def describe_machine(rates: Rates, device: str) -> dict:
         except ImportError:
             versions[name] = None
     return {
-        'cpu': cpu, 'cores': os.cpu_count(),
+        'cpu': cpu,
+        'cores': os.cpu_count(),
         'gpu': torch.cuda.get_device_name(device) if device != 'cpu' else None,
-        'memory_gb': round(psutil.virtual_memory().total / 2 ** 30, 1), 'system': platform.system(),
+        'memory_gb': round(psutil.virtual_memory().total / 2**30, 1),
+        'system': platform.system(),
         'versions': versions,
         'gmacs_per_s': {name: round(rate / 1e9, 1) for name, rate in rates.macs.items()},
-        'gb_read_per_s': round(rates.bytes_read / 1e9, 1), 'load_average': os.getloadavg()[0]}
+        'gb_read_per_s': round(rates.bytes_read / 1e9, 1),
+        'load_average': os.getloadavg()[0],
+    }
 
 
-def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rates: Rates,
-            seconds: float, threads: int = 0, cached: bool = True, least: int = 3,
-            say: Callable[[str], None] = print) -> list[Row]:
+def measure(
+    model: TKN,
+    setting: Setting,
+    names: Sequence[tuple[str, str]],
+    rates: Rates,
+    seconds: float,
+    threads: int = 0,
+    cached: bool = True,
+    least: int = 3,
+    say: Callable[[str], None] = print,
+) -> list[Row]:
     """All backends of `names` (name, precision) and the naive model at one setting.
 
     The turns go on for `seconds`, but at least `least` times. A backend that cannot be had is
@@ -130,22 +142,31 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
     model = at_size(model, setting)
     device = str(next(model.parameters()).device)
     rng = np.random.default_rng(0)
-    clip = rng.integers(0, 256, (setting.batch, setting.window, setting.height, setting.width, 3),
-                        np.uint8)
+    clip = rng.integers(
+        0, 256, (setting.batch, setting.window, setting.height, setting.width, 3), np.uint8
+    )
     naive = Naive(model, device)
     contenders = [_Contender(naive, lambda: naive(clip, setting.horizon))]
     process = psutil.Process()
     for name, precision in names:
         before, on_gpu = process.memory_info().rss, _gpu_memory(device)
         try:
-            backend = make_backend(model, name, precision, threads, setting.horizon,
-                                   setting.window, setting.batch, cached)
+            backend = make_backend(
+                model,
+                name,
+                precision,
+                threads,
+                setting.horizon,
+                setting.window,
+                setting.batch,
+                cached,
+            )
             contender = _Contender(backend, _streaming(backend, clip, setting))
         except (BackendError, RuntimeError) as error:
             say(f'  {name} {precision} left out: {str(error).splitlines()[0]}')
             continue
         grown = process.memory_info().rss - before
-        contender.resident_mb = grown / 2 ** 20 if grown > 0 else None  # earlier ones' was freed
+        contender.resident_mb = grown / 2**20 if grown > 0 else None  # earlier ones' was freed
         contender.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)
         contenders.append(contender)
         if hasattr(backend, 'step'):
@@ -154,8 +175,9 @@ def measure(model: TKN, setting: Setting, names: Sequence[tuple[str, str]], rate
             whole.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)  # with the graphs of its stages
             contenders.append(whole)
     _take_turns(contenders, seconds, least)
-    work = count_work(model, setting.height, setting.width, setting.window, setting.horizon,
-                      setting.batch)
+    work = count_work(
+        model, setting.height, setting.width, setting.window, setting.horizon, setting.batch
+    )
     return [_row(c, contenders[0], setting, rates, work, device) for c in contenders]
 
 
@@ -179,7 +201,7 @@ def _gpu_memory(device: str) -> int:
 def _gpu_peak_mb(device: str, before: int) -> float | None:
     if device == 'cpu':
         return None
-    return (torch.cuda.max_memory_allocated(device) - before) / 2 ** 20
+    return (torch.cuda.max_memory_allocated(device) - before) / 2**20
 
 
 class _Contender:
@@ -220,8 +242,11 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
 
 def _stepping(backend: Backend, clip: np.ndarray, setting: Setting) -> _Contender:
     frames = np.ascontiguousarray(clip[:, -1])
-    return _Contender(backend, lambda: backend.step(frames, setting.window, setting.horizon),
-                      f'{backend.name} {STEP}')
+    return _Contender(
+        backend,
+        lambda: backend.step(frames, setting.window, setting.horizon),
+        f'{backend.name} {STEP}',
+    )
 
 
 def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> None:
@@ -242,8 +267,9 @@ def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> Non
         rounds += 1
 
 
-def _row(contender: _Contender, naive: _Contender, setting: Setting, rates: Rates, work,
-         device: str) -> Row:
+def _row(
+    contender: _Contender, naive: _Contender, setting: Setting, rates: Rates, work, device: str
+) -> Row:
     backend, median = contender.backend, float(np.median(contender.times))
     row = Row(contender.name, backend.precision, device, backend.threads, **asdict(setting))
     row.ms_median, row.ms_p99 = median, float(np.percentile(contender.times, 99))
@@ -252,8 +278,9 @@ def _row(contender: _Contender, naive: _Contender, setting: Setting, rates: Rate
     row.repetitions = len(contender.times)
     row.resident_mb, row.cuda_peak_mb = contender.resident_mb, contender.cuda_peak_mb
     if contender.stages:
-        row.stages = dict(zip(('encode', 'predict', 'draw'),
-                              (float(t) for t in np.median(contender.stages, 0))))
+        row.stages = dict(
+            zip(('encode', 'predict', 'draw'), (float(t) for t in np.median(contender.stages, 0)))
+        )
     row.roofline_percent = 100 * roofline_ms(work, rates, backend.precision) / median
     return row
 
@@ -268,15 +295,18 @@ def default_backends(model: TKN, few: bool = False) -> list[tuple[str, str]]:
 
 def format_rows(rows: Sequence[Row]) -> str:
     """A table for people; the one that `auto` takes is starred."""
-    lines = [f'{"backend":24} {"ms":>8} {"p99":>8} {"fps":>8} {"naive/":>7} {"floor":>6} '
-             f'{"MB":>6}  encode + predict + draw']
+    lines = [
+        f'{"backend":24} {"ms":>8} {"p99":>8} {"fps":>8} {"naive/":>7} {"floor":>6} '
+        f'{"MB":>6}  encode + predict + draw'
+    ]
     for row in rows:
         stages = ' + '.join(f'{t:.2f}' for t in row.stages.values())
         name = f'{row.backend} {row.precision}{" *" if row.chosen else ""}'
         lines.append(
             f'{name:24} {row.ms_median:8.2f} {row.ms_p99:8.2f} {row.fps:8.0f} '
             f'{row.ratio_to_naive:7.2f} {_number(row.roofline_percent, "%"):>6} '
-            f'{_number(row.cuda_peak_mb or row.resident_mb):>6}  {stages}')
+            f'{_number(row.cuda_peak_mb or row.resident_mb):>6}  {stages}'
+        )
     return '\n'.join(lines)
 
 

@@ -15,7 +15,8 @@ DESCRIPTION = (
     "Times whole predictions (a new frame's bytes in, all predicted frames' bytes out) by every "
     "backend in turns, the paper's own process among them (naive/: how many times faster than "
     'that), with the share of the speed that this machine could reach at most (floor) and what '
-    'the pictures lose. The backend that "auto" takes is starred.')
+    'the pictures lose. The backend that "auto" takes is starred.'
+)
 QUICK_SECONDS = 44.0  # from start to end
 AFTERWARDS = 18.0  # [s] of it for quality and start-up
 LOADING = 2.0  # [s] that it takes to make the backends of one setting
@@ -24,35 +25,67 @@ LOADING = 2.0  # [s] that it takes to make the backends of one setting
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
-    parser.add_argument('--weights', default='full', metavar='FILE',
-                        help='"full": the paper\'s 19.1 M network, untrained, which is as fast as '
-                             'a trained one; "bundled"; or a .safetensors file (default: full)')
-    parser.add_argument('--quick', action='store_true',
-                        help='64x64, horizons 10 and 20, an answer within 50 seconds')
-    parser.add_argument('--all', action='store_true',
-                        help="also the Human3.6M setting, and growth with horizon, window, size "
-                             'and cameras')
-    parser.add_argument('--backends', nargs='+', metavar='NAME[:PRECISION]',
-                        help='e.g. openvino:int8 eager compile (default: those that "auto" '
-                             'tries)')
+    parser.add_argument(
+        '--weights',
+        default='full',
+        metavar='FILE',
+        help='"full": the paper\'s 19.1 M network, untrained, which is as fast as '
+        'a trained one; "bundled"; or a .safetensors file (default: full)',
+    )
+    parser.add_argument(
+        '--quick',
+        action='store_true',
+        help='64x64, horizons 10 and 20, an answer within 50 seconds',
+    )
+    parser.add_argument(
+        '--all',
+        action='store_true',
+        help='also the Human3.6M setting, and growth with horizon, window, size and cameras',
+    )
+    parser.add_argument(
+        '--backends',
+        nargs='+',
+        metavar='NAME[:PRECISION]',
+        help='e.g. openvino:int8 eager compile (default: those that "auto" tries)',
+    )
     parser.add_argument('--horizons', nargs='+', type=positive, default=[10, 20], metavar='FRAMES')
-    parser.add_argument('--sizes', nargs='+', type=positive, default=[64], metavar='PIXELS',
-                        help='sides of square frames')
+    parser.add_argument(
+        '--sizes',
+        nargs='+',
+        type=positive,
+        default=[64],
+        metavar='PIXELS',
+        help='sides of square frames',
+    )
     parser.add_argument('--window', type=positive, default=10, metavar='FRAMES')
     parser.add_argument('--cameras', nargs='+', type=positive, default=[1], metavar='COUNT')
-    parser.add_argument('--threads', type=positive, metavar='COUNT',
-                        help='of the CPU (default: all cores)')
+    parser.add_argument(
+        '--threads', type=positive, metavar='COUNT', help='of the CPU (default: all cores)'
+    )
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
-    parser.add_argument('--clips', nargs='+', metavar='PATH',
-                        help='real videos for the quality figures (default: synthetic scenes)')
-    parser.add_argument('--quality-weights', default='bundled', metavar='FILE',
-                        help='the trained network for the quality figures where --weights is '
-                             '"full" (default: the bundled one)')
-    parser.add_argument('--seconds', type=float, default=10.0,
-                        help='of measuring at each setting (default: %(default)s)')
+    parser.add_argument(
+        '--clips',
+        nargs='+',
+        metavar='PATH',
+        help='real videos for the quality figures (default: synthetic scenes)',
+    )
+    parser.add_argument(
+        '--quality-weights',
+        default='bundled',
+        metavar='FILE',
+        help='the trained network for the quality figures where --weights is '
+        '"full" (default: the bundled one)',
+    )
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        default=10.0,
+        help='of measuring at each setting (default: %(default)s)',
+    )
     parser.add_argument('--json', metavar='FILE', help='write machine and rows here')
-    parser.add_argument('--growth', metavar='DIR',
-                        help='write the tables and the plot of growth into this folder')
+    parser.add_argument(
+        '--growth', metavar='DIR', help='write the tables and the plot of growth into this folder'
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -75,24 +108,43 @@ def run(options: argparse.Namespace) -> None:
     )
     from tkn_ros.model.devices import select_device
     from tkn_ros.streaming.select import make_backend
+
     threads = options.threads or os.cpu_count()
     torch.set_num_threads(threads)
     device = select_device(options.device)
     model = load_network(options.weights).to(device)
     rates = measure_rates(device, 1.0 if options.quick else 3.0)
-    names = ([_name(text) for text in options.backends] if options.backends
-             else default_backends(model, options.quick))
-    settings = [Setting(side, side, options.window, horizon, cameras) for side in options.sizes
-                for cameras in options.cameras for horizon in options.horizons]
+    names = (
+        [_name(text) for text in options.backends]
+        if options.backends
+        else default_backends(model, options.quick)
+    )
+    settings = [
+        Setting(side, side, options.window, horizon, cameras)
+        for side in options.sizes
+        for cameras in options.cameras
+        for horizon in options.horizons
+    ]
     if options.all:
         settings += [Setting(128, 128, 4, 4), Setting(64, 64, 10, 20, 4)]
     machine = describe_machine(rates, device)
     print(_describe(machine, threads))
     rows, chosen = [], {}
     for setting in settings:  # first, since what it converts is needed in any case
-        best = make_backend(at_size(model, setting), 'auto', '', threads, setting.horizon,
-                            setting.window, setting.batch)
-        chosen[str(setting)] = {'backend': best.name, 'precision': best.precision, 'why': best.reason}
+        best = make_backend(
+            at_size(model, setting),
+            'auto',
+            '',
+            threads,
+            setting.horizon,
+            setting.window,
+            setting.batch,
+        )
+        chosen[str(setting)] = {
+            'backend': best.name,
+            'precision': best.precision,
+            'why': best.reason,
+        }
         del best
     for i, setting in enumerate(settings):
         seconds = options.seconds
@@ -100,8 +152,9 @@ def run(options: argparse.Namespace) -> None:
             left = QUICK_SECONDS - AFTERWARDS - (time.perf_counter() - began)
             seconds = max(0.0, left / (len(settings) - i) - LOADING)
         print(f'\n{setting}', flush=True)
-        mine = measure(model, setting, names, rates, seconds, threads,
-                       least=1 if options.quick else 3)
+        mine = measure(
+            model, setting, names, rates, seconds, threads, least=1 if options.quick else 3
+        )
         best = chosen[str(setting)]
         for row in mine:
             row.chosen = (row.backend, row.precision) == (best['backend'], best['precision'])
@@ -117,8 +170,10 @@ def run(options: argparse.Namespace) -> None:
         print(f'\nQuality, {description}\n{format_quality(rows)}')
         machine['quality'] = description
     machine['overhead_ms'] = time_overhead(64, 64, max(options.horizons))
-    print('\nAround the network [ms]: ' + ', '.join(
-        f'{name} {ms:.2f}' for name, ms in machine['overhead_ms'].items()))
+    print(
+        '\nAround the network [ms]: '
+        + ', '.join(f'{name} {ms:.2f}' for name, ms in machine['overhead_ms'].items())
+    )
     if device == 'cpu' and options.weights == 'full' and not late:
         machine['startup_s'] = _startup(threads, settings[0].horizon)
         print(f'Start from the cache to the first prediction: {machine["startup_s"]:.1f} s')
@@ -139,6 +194,7 @@ def load_network(name: str):
     from tkn_ros.model.build import build
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.tkn import TKNConfig
+
     if name == 'full':
         torch.manual_seed(0)
         return build(TKNConfig()).eval()
@@ -150,9 +206,11 @@ def format_quality(rows) -> str:
     seen = {}
     for row in rows:
         seen.setdefault((row.backend, row.precision), row)
-    return '\n'.join(f'{row.backend + " " + row.precision:24} PSNR {row.psnr_db:6.2f} dB  '
-                     f'SSIM {row.ssim:.4f}  loss {row.psnr_loss_db:+.3f} dB'
-                     for row in seen.values())
+    return '\n'.join(
+        f'{row.backend + " " + row.precision:24} PSNR {row.psnr_db:6.2f} dB  '
+        f'SSIM {row.ssim:.4f}  loss {row.psnr_loss_db:+.3f} dB'
+        for row in seen.values()
+    )
 
 
 def _name(text: str) -> tuple[str, str]:
@@ -162,15 +220,18 @@ def _name(text: str) -> tuple[str, str]:
 
 def _describe(machine: dict, threads: int) -> str:
     rates = ', '.join(f'{name} {rate:.0f}' for name, rate in machine['gmacs_per_s'].items())
-    return (f'{machine["gpu"] or machine["cpu"]}; {machine["cores"]} cores, {threads} threads; '
-            f'10^9 multiply-accumulates a second: {rates}; '
-            f'{machine["gb_read_per_s"]:.0f} GB read a second; '
-            f'load {machine["load_average"]:.1f}')
+    return (
+        f'{machine["gpu"] or machine["cpu"]}; {machine["cores"]} cores, {threads} threads; '
+        f'10^9 multiply-accumulates a second: {rates}; '
+        f'{machine["gb_read_per_s"]:.0f} GB read a second; '
+        f'load {machine["load_average"]:.1f}'
+    )
 
 
 def _judge(options, model, horizon: int):
     """The network and the clips for the quality figures, and what they are in words."""
     from tkn_ros.streaming.quality import synthetic_clips
+
     description = ''
     if options.weights == 'full':
         try:
@@ -189,6 +250,7 @@ def _judge(options, model, horizon: int):
     from tkn_ros.datasets.clips import resize_clip
     from tkn_ros.evaluation.runs import cut_runs
     from tkn_ros.video.open import open_source
+
     side = judge.config.height, judge.config.width
     videos = []
     for path in options.clips:
@@ -196,20 +258,31 @@ def _judge(options, model, horizon: int):
             videos.append(np.stack([resize_clip([frame.image], *side)[0] for frame in source]))
     runs = cut_runs(videos, options.window, horizon, 8 if options.quick else 40)
     names = ', '.join(Path(path).name for path in options.clips)
-    return judge, runs, f'{description}, {len(runs)} runs of {options.window} -> {horizon} of {names}'
+    return (
+        judge,
+        runs,
+        f'{description}, {len(runs)} runs of {options.window} -> {horizon} of {names}',
+    )
 
 
 def _startup(threads: int, horizon: int) -> float:
     """A new process, from its start to the first prediction of the full-size network [s]."""
-    code = ('import torch; torch.set_num_threads({0}); import numpy as np\n'
-            'from tkn_ros.commands.benchmark import load_network\n'
-            'from tkn_ros.streaming.select import make_backend, prediction_step\n'
-            'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
-            'prediction_step(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n')
+    code = (
+        'import torch; torch.set_num_threads({0}); import numpy as np\n'
+        'from tkn_ros.commands.benchmark import load_network\n'
+        'from tkn_ros.streaming.select import make_backend, prediction_step\n'
+        'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
+        'prediction_step(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n'
+    )
     started = time.perf_counter()
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, '-c', code.format(threads, horizon)], cwd=root,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, '-c', code.format(threads, horizon)],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     if done.returncode:
         raise RuntimeError(f'a fresh process failed to predict: {done.stderr.strip()[-300:]}')
     return time.perf_counter() - started
@@ -218,10 +291,12 @@ def _startup(threads: int, horizon: int) -> float:
 def _growth(options, model, chosen: dict, rates, threads: int) -> dict:
     """Measure, print, and leave in --growth."""
     from tkn_ros.benchmark.scaling import format_scaling, measure_scaling, plot_scaling
+
     best = list(chosen.values())[min(1, len(chosen) - 1)]
     print(f'\nGrowth of {best["backend"]} {best["precision"]}')
-    grown = measure_scaling(model, (best['backend'], best['precision']), rates,
-                           options.seconds / 4, threads)
+    grown = measure_scaling(
+        model, (best['backend'], best['precision']), rates, options.seconds / 4, threads
+    )
     text = format_scaling(grown)
     print(text)
     if options.growth:

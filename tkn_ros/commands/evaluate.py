@@ -11,24 +11,44 @@ from tkn_ros.commands.options import add_data, add_device, cache_folder, positiv
 DESCRIPTION = (
     'PSNR and SSIM of the predicted frames, for each future step and overall, beside repeating '
     'the last frame and moving the keypoints at constant velocity. The same input gives the same '
-    'figures. Of KTH and Human3.6M the test split is taken.')
+    'figures. Of KTH and Human3.6M the test split is taken.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
     add_data(parser)
-    parser.add_argument('--weights', default='', metavar='FILE',
-                        help='a .safetensors file (default: the bundled weights)')
-    parser.add_argument('--horizon', type=positive, default=10, metavar='FRAMES',
-                        help='frames to predict (default: %(default)s)')
-    parser.add_argument('--split', choices=('test', 'train', 'all'), default='test',
-                        help='of data sets that have one (default: %(default)s)')
-    parser.add_argument('--runs', type=positive, default=0, metavar='COUNT',
-                        help='predictions for each clip at most, evenly spread (default: all)')
+    parser.add_argument(
+        '--weights',
+        default='',
+        metavar='FILE',
+        help='a .safetensors file (default: the bundled weights)',
+    )
+    parser.add_argument(
+        '--horizon',
+        type=positive,
+        default=10,
+        metavar='FRAMES',
+        help='frames to predict (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--split',
+        choices=('test', 'train', 'all'),
+        default='test',
+        help='of data sets that have one (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--runs',
+        type=positive,
+        default=0,
+        metavar='COUNT',
+        help='predictions for each clip at most, evenly spread (default: all)',
+    )
     parser.add_argument('--json', metavar='FILE', help='write the figures here as well')
-    parser.add_argument('--report', metavar='DIR',
-                        help='write plots, strips of frames and a table into this folder')
+    parser.add_argument(
+        '--report', metavar='DIR', help='write plots, strips of frames and a table into this folder'
+    )
     add_device(parser)
 
 
@@ -41,14 +61,17 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.model.devices import select_device
     from tkn_ros.paper.kth_tables import format_kth
     from tkn_ros.video.writers import whole_file
+
     model = load_checkpoint(options.weights, select_device(options.device))
     config, horizon = model.config, options.horizon
     cache = cache_folder(options)
     split = '' if options.split == 'all' else options.split
-    clips = load_clips(options.data, config.height, config.width, cache, split, options.part,
-                       options.topic)
-    clips = long_enough(clips, config.window + horizon,
-                        f'window {config.window} + horizon {horizon}')
+    clips = load_clips(
+        options.data, config.height, config.width, cache, split, options.part, options.topic
+    )
+    clips = long_enough(
+        clips, config.window + horizon, f'window {config.window} + horizon {horizon}'
+    )
     results = compare(model, clips, horizon, options.runs)
     print(format_comparison(results))
     print(format_kth(results, model), end='')

@@ -9,35 +9,67 @@ from tkn_ros.commands.options import positive
 DESCRIPTION = (
     'Writes the network as ONNX, OpenVINO IR or a PyTorch program (torch.export), reads it again '
     'and compares it with the reference. Shapes are fixed. docs/speed.md says how to make a '
-    'TensorRT engine of the ONNX file.')
+    'TensorRT engine of the ONNX file.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
     parser.add_argument('--format', choices=('onnx', 'openvino', 'torch'), default='onnx')
-    parser.add_argument('--weights', default='', metavar='FILE',
-                        help='a .safetensors file (default: the bundled weights)')
-    parser.add_argument('--out', default='out/export', metavar='DIR',
-                        help='folder to write into (default: %(default)s)')
-    parser.add_argument('--parts', choices=('whole', 'stages'), default='whole',
-                        help='whole: one graph, frames in, frames and keypoints out; stages: '
-                             'encode, predict and draw apart, to keep a window of keypoints '
-                             '(default: %(default)s)')
+    parser.add_argument(
+        '--weights',
+        default='',
+        metavar='FILE',
+        help='a .safetensors file (default: the bundled weights)',
+    )
+    parser.add_argument(
+        '--out',
+        default='out/export',
+        metavar='DIR',
+        help='folder to write into (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--parts',
+        choices=('whole', 'stages'),
+        default='whole',
+        help='whole: one graph, frames in, frames and keypoints out; stages: '
+        'encode, predict and draw apart, to keep a window of keypoints '
+        '(default: %(default)s)',
+    )
     parser.add_argument('--horizon', type=positive, default=10, metavar='FRAMES')
-    parser.add_argument('--window', type=positive, metavar='FRAMES',
-                        help='frames observed (default: as the weights were trained)')
-    parser.add_argument('--cameras', type=positive, default=1, metavar='COUNT',
-                        help='batch size (default: %(default)s)')
+    parser.add_argument(
+        '--window',
+        type=positive,
+        metavar='FRAMES',
+        help='frames observed (default: as the weights were trained)',
+    )
+    parser.add_argument(
+        '--cameras',
+        type=positive,
+        default=1,
+        metavar='COUNT',
+        help='batch size (default: %(default)s)',
+    )
 
 
 def run(options: argparse.Namespace) -> None:
     """Export, check and print."""
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.streaming.export import export
+
     model = load_checkpoint(options.weights)
-    for done in export(model, options.out, options.format, options.parts, options.horizon,
-                       options.cameras, options.window or 0):
-        print(f'{done.path}: {done.path.stat().st_size / 1e6:.1f} MB; differs from the reference '
-              f'by {done.keypoints_error:.1e} in keypoints and features, by {done.frames_error} of '
-              '255 in frames')
+    for done in export(
+        model,
+        options.out,
+        options.format,
+        options.parts,
+        options.horizon,
+        options.cameras,
+        options.window or 0,
+    ):
+        print(
+            f'{done.path}: {done.path.stat().st_size / 1e6:.1f} MB; differs from the reference '
+            f'by {done.keypoints_error:.1e} in keypoints and features, by {done.frames_error} of '
+            '255 in frames'
+        )

@@ -29,28 +29,44 @@ def share(text: str) -> tuple[float, float]:
 def add_data(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """--data, and what to take of it."""
     parser.add_argument(
-        '--data', nargs='+', required=required, default=[], metavar='PATH',
+        '--data',
+        nargs='+',
+        required=required,
+        default=[],
+        metavar='PATH',
         help='video files, folders of images, rosbags, folders of any of these, the folder of KTH '
-             'or Human3.6M, a file of MNIST digits, .npy or .npz arrays, or synthetic:COUNT')
-    parser.add_argument('--part', type=share, default=(0.0, 1.0), metavar='FIRST:LAST',
-                        help='this share of each recording, as 0:0.6 (default: all)')
+        'or Human3.6M, a file of MNIST digits, .npy or .npz arrays, or synthetic:COUNT',
+    )
+    parser.add_argument(
+        '--part',
+        type=share,
+        default=(0.0, 1.0),
+        metavar='FIRST:LAST',
+        help='this share of each recording, as 0:0.6 (default: all)',
+    )
     parser.add_argument('--topic', help='of rosbags with several image topics, which one')
     add_cache(parser)
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
     """--cache."""
-    parser.add_argument('--cache', metavar='DIR',
-                        help='where resized clips are kept (default: ~/.cache/tkn_ros)')
+    parser.add_argument(
+        '--cache', metavar='DIR', help='where resized clips are kept (default: ~/.cache/tkn_ros)'
+    )
 
 
 def cache_folder(options: argparse.Namespace) -> Path:
     """What --cache says."""
     from tkn_ros.datasets.prepared import default_folder
+
     return Path(options.cache) if options.cache else default_folder()
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """--device."""
-    parser.add_argument('--device', default='auto', metavar='DEVICE',
-                        help='auto, cpu, cuda or cuda:N (default: %(default)s)')
+    parser.add_argument(
+        '--device',
+        default='auto',
+        metavar='DEVICE',
+        help='auto, cpu, cuda or cuda:N (default: %(default)s)',
+    )

@@ -12,28 +12,49 @@ DESCRIPTION = (
     'frame that had been predicted for it, HORIZON frames at a time, and then the HORIZON frames '
     'after the end of the video. OUT is an .mp4, a .gif, an .mcap (sensor_msgs/Image on '
     '/tkn/predicted_frames, stamped with the future time that they show) or else a folder of '
-    'images.')
+    'images.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
-    parser.add_argument('video', metavar='VIDEO',
-                        help='a video file, a folder of images or a rosbag')
-    parser.add_argument('-o', '--out', required=True, metavar='OUT',
-                        help='.mp4, .gif, .mcap or a folder')
-    parser.add_argument('--weights', default='', metavar='FILE',
-                        help='a .safetensors file (default: the bundled weights)')
-    parser.add_argument('--horizon', type=positive, default=10, metavar='FRAMES',
-                        help='frames predicted at a time (default: %(default)s)')
-    parser.add_argument('--size', type=positive, nargs=2, metavar=('WIDTH', 'HEIGHT'),
-                        help="of the predicted frames (default: the video's)")
-    parser.add_argument('--compare', action='store_true',
-                        help='put the true frame on the left of each predicted one (black after '
-                             'the end); in an .mcap: on /camera/image_raw')
-    parser.add_argument('--last', action='store_true',
-                        help='only the HORIZON frames after the end of the video')
-    parser.add_argument('--fps', type=float, help="of the video, in place of its own")
+    parser.add_argument(
+        'video', metavar='VIDEO', help='a video file, a folder of images or a rosbag'
+    )
+    parser.add_argument(
+        '-o', '--out', required=True, metavar='OUT', help='.mp4, .gif, .mcap or a folder'
+    )
+    parser.add_argument(
+        '--weights',
+        default='',
+        metavar='FILE',
+        help='a .safetensors file (default: the bundled weights)',
+    )
+    parser.add_argument(
+        '--horizon',
+        type=positive,
+        default=10,
+        metavar='FRAMES',
+        help='frames predicted at a time (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--size',
+        type=positive,
+        nargs=2,
+        metavar=('WIDTH', 'HEIGHT'),
+        help="of the predicted frames (default: the video's)",
+    )
+    parser.add_argument(
+        '--compare',
+        action='store_true',
+        help='put the true frame on the left of each predicted one (black after '
+        'the end); in an .mcap: on /camera/image_raw',
+    )
+    parser.add_argument(
+        '--last', action='store_true', help='only the HORIZON frames after the end of the video'
+    )
+    parser.add_argument('--fps', type=float, help='of the video, in place of its own')
     parser.add_argument('--topic', help='of rosbags with several image topics, which one')
     add_device(parser)
 
@@ -44,13 +65,17 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.model.devices import select_device
     from tkn_ros.streaming.predict_video import check_out, predict_video
     from tkn_ros.video.open import open_source
+
     check_out(options.out)
     model = load_checkpoint(options.weights, select_device(options.device))
     size = (options.size[1], options.size[0]) if options.size else None
     with open_source(options.video, options.topic, options.fps) as source:
-        count = predict_video(model, source, Path(options.out), options.horizon, size,
-                              options.compare, options.last)
+        count = predict_video(
+            model, source, Path(options.out), options.horizon, size, options.compare, options.last
+        )
         if source.bad_count:
-            print(f'{source.bad_count} damaged places of {source.name} were passed over '
-                  f'(first: {source.bad_frames[0]})')
+            print(
+                f'{source.bad_count} damaged places of {source.name} were passed over '
+                f'(first: {source.bad_frames[0]})'
+            )
     print(f'{options.out}: {count} predicted frames')

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 DESCRIPTION = (
     'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
     'predictor on its keypoints. Stopped by Ctrl-C, it goes on with --resume. Weights, state, log '
-    'and pictures are written into --out. See docs/training.md.')
+    'and pictures are written into --out. See docs/training.md.'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,30 +28,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = DESCRIPTION
     add_data(parser, required=False)
     parser.add_argument('--out', required=True, metavar='DIR', help='folder of this run')
-    parser.add_argument('--config', metavar='NAME', help=(
-        'a TOML file or a preset: camera (default), adapt (default with --init), kth, human36m'))
-    parser.add_argument('--init', metavar='WEIGHTS', help=(
-        'start from these weights: a .safetensors file, or "default" for the bundled ones'))
-    parser.add_argument('--joint', action='store_true',
-                        help='end to end from the start instead of in two steps')
+    parser.add_argument(
+        '--config',
+        metavar='NAME',
+        help=(
+            'a TOML file or a preset: camera (default), adapt (default with --init), kth, human36m'
+        ),
+    )
+    parser.add_argument(
+        '--init',
+        metavar='WEIGHTS',
+        help=('start from these weights: a .safetensors file, or "default" for the bundled ones'),
+    )
+    parser.add_argument(
+        '--joint', action='store_true', help='end to end from the start instead of in two steps'
+    )
     parser.add_argument('--steps', type=positive, help='of each stage')
-    parser.add_argument('--minutes', type=float, default=0.0,
-                        help='stop after so long, reading the data included')
+    parser.add_argument(
+        '--minutes', type=float, default=0.0, help='stop after so long, reading the data included'
+    )
     parser.add_argument('--batch', type=positive, help='examples of a step, over all processes')
     parser.add_argument('--seed', type=int)
-    parser.add_argument('--size', type=positive, metavar='PIXELS',
-                        help='side of the square frames that the network works on')
+    parser.add_argument(
+        '--size',
+        type=positive,
+        metavar='PIXELS',
+        help='side of the square frames that the network works on',
+    )
     parser.add_argument('--window', type=positive, help='frames observed')
-    parser.add_argument('--horizon', type=positive,
-                        help='frames predicted in joint training and when the result is evaluated')
-    parser.add_argument('--test', nargs='+', default=[], metavar='PATH', help=(
-        'evaluate on these afterwards (default: the test split, where the data has one)'))
-    parser.add_argument('--resume', action='store_true',
-                        help='go on with the run in --out; its own settings and data hold')
-    parser.add_argument('--save-every', type=float, default=60.0, metavar='SECONDS',
-                        help='default: %(default)s')
-    parser.add_argument('--picture-every', type=float, default=120.0, metavar='SECONDS',
-                        help='default: %(default)s')
+    parser.add_argument(
+        '--horizon',
+        type=positive,
+        help='frames predicted in joint training and when the result is evaluated',
+    )
+    parser.add_argument(
+        '--test',
+        nargs='+',
+        default=[],
+        metavar='PATH',
+        help=('evaluate on these afterwards (default: the test split, where the data has one)'),
+    )
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='go on with the run in --out; its own settings and data hold',
+    )
+    parser.add_argument(
+        '--save-every', type=float, default=60.0, metavar='SECONDS', help='default: %(default)s'
+    )
+    parser.add_argument(
+        '--picture-every', type=float, default=120.0, metavar='SECONDS', help='default: %(default)s'
+    )
     parser.add_argument('--no-tensorboard', action='store_true')
     add_device(parser)
 
@@ -59,6 +87,7 @@ def run(options: argparse.Namespace) -> None:
     """Train; then evaluate, where there is something to test on."""
     from tkn_ros.model.devices import select_device
     from tkn_ros.training.processes import init_processes
+
     device = select_device(options.device)
     if device == 'cuda':
         device = f'cuda:{os.environ.get("LOCAL_RANK", "0")}'
@@ -76,25 +105,38 @@ def run(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
     from tkn_ros.training.run_folder import RunFolder
     from tkn_ros.training.trainer import RunOptions, TrainConfig, difference, train
+
     folder = RunFolder(options.out)
     if folder.exists and not options.resume:
-        raise ValueError(f'{options.out} holds a training run already; go on with --resume or give '
-                         'another --out')
+        raise ValueError(
+            f'{options.out} holds a training run already; go on with --resume or give another --out'
+        )
     config = _train_config(options) if options.data else None
     if options.resume and folder.exists:
         found = TrainConfig.from_dict(folder.read())
         problem = config and difference(config.to_dict(), found.to_dict())
         if problem:
-            raise ValueError(f'{options.out} is a run of other settings: {problem}; leave them out '
-                             'with --resume, or give another --out')
+            raise ValueError(
+                f'{options.out} is a run of other settings: {problem}; leave them out '
+                'with --resume, or give another --out'
+            )
         config = found
     if config is None:
-        raise ValueError(f'{options.out} holds no training run; give --data to begin one'
-                         if options.resume else 'what to learn from? give --data PATH')
+        raise ValueError(
+            f'{options.out} holds no training run; give --data to begin one'
+            if options.resume
+            else 'what to learn from? give --data PATH'
+        )
     processes.wait()  # all have looked before the first one writes
     cache = cache_folder(options)
-    run_options = RunOptions(cache, device, options.minutes, options.save_every, options.picture_every,
-                  not options.no_tensorboard)
+    run_options = RunOptions(
+        cache,
+        device,
+        options.minutes,
+        options.save_every,
+        options.picture_every,
+        not options.no_tensorboard,
+    )
     model = train(config, options.out, run_options, processes, options.resume)
     if processes.is_main:
         print(f'weights: {folder.model}', flush=True)
@@ -103,6 +145,7 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
 
 def _train_config(options: argparse.Namespace) -> TrainConfig:
     from tkn_ros.training.trainer import TrainConfig
+
     settings = _settings(options)
     init = options.init or ''
     if init and init != 'default':
@@ -113,6 +156,7 @@ def _train_config(options: argparse.Namespace) -> TrainConfig:
 def _settings(options: argparse.Namespace) -> Settings:
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.training.settings import STAGES, load_settings
+
     settings, says_model = load_settings(options.config or ('adapt' if options.init else 'camera'))
     if options.init and not says_model:
         path = '' if options.init == 'default' else options.init
@@ -140,8 +184,11 @@ def _settings(options: argparse.Namespace) -> Settings:
         model = replace(model, height=options.size, width=options.size)
     if options.window:
         if model.predictor.kind == 'mlp':
-            model = replace(model, window=options.window,
-                            predictor=replace(model.predictor, window=options.window))
+            model = replace(
+                model,
+                window=options.window,
+                predictor=replace(model.predictor, window=options.window),
+            )
         model = replace(model, window=options.window)
     return replace(settings, model=model)
 
@@ -152,13 +199,17 @@ def _evaluate(options: argparse.Namespace, config: TrainConfig, run_options, mod
     from tkn_ros.datasets.recording import TEST
     from tkn_ros.evaluation.comparison import compare, format_comparison
     from tkn_ros.paper.kth_tables import format_kth
+
     paths = options.test or [p for p in config.data if knows_split(p, config.topic)]
     if not paths:
         return
     network, horizon = model.config, config.settings.horizon
-    clips = load_clips(paths, network.height, network.width, run_options.cache, TEST, topic=config.topic)
-    clips = long_enough(clips, network.window + horizon,
-                        f'window {network.window} + horizon {horizon}')
+    clips = load_clips(
+        paths, network.height, network.width, run_options.cache, TEST, topic=config.topic
+    )
+    clips = long_enough(
+        clips, network.window + horizon, f'window {network.window} + horizon {horizon}'
+    )
     results = compare(model, clips, horizon)
     print(format_comparison(results))
     print(format_kth(results, model), end='')

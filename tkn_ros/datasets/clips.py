@@ -16,9 +16,11 @@ from tkn_ros.datasets.recording import TEST, TRAIN, Recording
 from tkn_ros.video.frame import VideoError
 
 NAMED = 3  # recordings or clips that a message names at most
-HELD_OUT = ('{0}: no recording of its test split is there; the last sequence of each file is held '
-            'out for testing instead. The figures are of people seen in training, not on the '
-            'data set\'s own split')
+HELD_OUT = (
+    '{0}: no recording of its test split is there; the last sequence of each file is held '
+    'out for testing instead. The figures are of people seen in training, not on the '
+    "data set's own split"
+)
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,16 @@ def warn(message: str) -> None:
     print(f'tkn: {message}', file=sys.stderr, flush=True)
 
 
-def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path, split: str = '',
-               part: tuple[float, float] = (0.0, 1.0), topic: str | None = None,
-               say: Callable[[str], None] = warn) -> list[Clip]:
+def load_clips(
+    paths: Sequence[str],
+    height: int,
+    width: int,
+    cache: str | Path,
+    split: str = '',
+    part: tuple[float, float] = (0.0, 1.0),
+    topic: str | None = None,
+    say: Callable[[str], None] = warn,
+) -> list[Clip]:
     """All clips of the paths (see `find_recordings`), each resized to height x width.
 
     split: of data sets that know one, 'train' or 'test'; '' for all. part: which share of each
@@ -54,8 +63,10 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
             only reported.
     """
     if not 0 <= part[0] < part[1] <= 1:
-        raise VideoError(f'part is {part[0]:g}:{part[1]:g}, expected two shares with '
-                         '0 <= first < last <= 1, as 0:0.6')
+        raise VideoError(
+            f'part is {part[0]:g}:{part[1]:g}, expected two shares with '
+            '0 <= first < last <= 1, as 0:0.6'
+        )
     clips, reasons, has_split = [], set(), False
     for path in paths:
         found = find_recordings(path, topic)
@@ -72,18 +83,23 @@ def load_clips(paths: Sequence[str], height: int, width: int, cache: str | Path,
                 reasons.add(message.removeprefix(f'{recording.name}: '))
                 continue
             if prepared.bad_count:
-                say(f'{recording.name}: {prepared.bad_count} damaged places were passed over '
-                    f'(first: {prepared.bad_frames[0]}); {len(prepared.frames)} frames are good')
+                say(
+                    f'{recording.name}: {prepared.bad_count} damaged places were passed over '
+                    f'(first: {prepared.bad_frames[0]}); {len(prepared.frames)} frames are good'
+                )
             clips += _cut(recording, prepared, part)
     if not clips:
-        raise VideoError(f'no clip to use in {", ".join(map(str, paths))}'
-                         + (f' (split "{split}")' if split and has_split else '')
-                         + (f': {reasons.pop()}' if len(reasons) == 1 else '; give other data'))
+        raise VideoError(
+            f'no clip to use in {", ".join(map(str, paths))}'
+            + (f' (split "{split}")' if split and has_split else '')
+            + (f': {reasons.pop()}' if len(reasons) == 1 else '; give other data')
+        )
     return clips
 
 
-def _of_split(path: str, recordings: list[Recording], split: str,
-              say: Callable[[str], None]) -> list[Recording]:
+def _of_split(
+    path: str, recordings: list[Recording], split: str, say: Callable[[str], None]
+) -> list[Recording]:
     """Those of the split, or where a data set has none for testing, a part of each of them."""
     if not split:
         return recordings
@@ -91,8 +107,11 @@ def _of_split(path: str, recordings: list[Recording], split: str,
     if TRAIN in splits and TEST not in splits:
         if any(len(r.ranges) > 1 for r in recordings):
             say(HELD_OUT.format(path))
-        kept = [replace(r, ranges=r.ranges[-1:] if split == TEST else r.ranges[:-1])
-                for r in recordings if len(r.ranges) > 1]
+        kept = [
+            replace(r, ranges=r.ranges[-1:] if split == TEST else r.ranges[:-1])
+            for r in recordings
+            if len(r.ranges) > 1
+        ]
         whole = [r for r in recordings if len(r.ranges) == 1 and split == TRAIN]
         return kept + whole
     return [r for r in recordings if r.split in ('', split)]
@@ -110,14 +129,22 @@ def _cut(recording: Recording, prepared: Prepared, part: tuple[float, float]) ->
             if end > first:
                 whole = (first, end) == (0, total)
                 name = recording.name if whole else f'{recording.name} [{first}:{end}]'
-                clips.append(Clip(name, prepared.frames[first:end], prepared.fps, recording.label,
-                                  recording.subject))
+                clips.append(
+                    Clip(
+                        name,
+                        prepared.frames[first:end],
+                        prepared.fps,
+                        recording.label,
+                        recording.subject,
+                    )
+                )
             first = end
     return clips
 
 
-def long_enough(clips: Sequence[Clip], frames: int, why: str,
-                say: Callable[[str], None] = warn) -> list[Clip]:
+def long_enough(
+    clips: Sequence[Clip], frames: int, why: str, say: Callable[[str], None] = warn
+) -> list[Clip]:
     """Those of at least so many frames; the others are reported, or an error where none is left.
 
     why: what the number is made of, as 'window 10 + horizon 10'.
@@ -127,8 +154,10 @@ def long_enough(clips: Sequence[Clip], frames: int, why: str,
     named = ', '.join(f'{c.name} ({len(c)} frames)' for c in short[:NAMED])
     named += f' and {len(short) - NAMED} more' if len(short) > NAMED else ''
     if not good:
-        raise VideoError(f'too short: {named}; at least {frames} frames are needed ({why}): give '
-                         'longer clips, or a smaller window or horizon')
+        raise VideoError(
+            f'too short: {named}; at least {frames} frames are needed ({why}): give '
+            'longer clips, or a smaller window or horizon'
+        )
     if short:
         say(f'left out as too short: {named}; {frames} frames are needed ({why})')
     return good
@@ -144,4 +173,4 @@ def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.n
     starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
     change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]
     start = starts[int(np.argmax(change))]
-    return clip[start:start + length]
+    return clip[start : start + length]

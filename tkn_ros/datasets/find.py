@@ -18,8 +18,23 @@ from tkn_ros.video.files import image_files, natural_key
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import DEFAULT_FPS, Source
 
-VIDEO_SUFFIXES = frozenset(('.avi', '.mp4', '.mkv', '.mov', '.webm', '.m4v', '.ogg', '.ogv',
-                            '.mpg', '.mpeg', '.wmv', '.flv', '.ts'))
+VIDEO_SUFFIXES = frozenset(
+    (
+        '.avi',
+        '.mp4',
+        '.mkv',
+        '.mov',
+        '.webm',
+        '.m4v',
+        '.ogg',
+        '.ogv',
+        '.mpg',
+        '.mpeg',
+        '.wmv',
+        '.flv',
+        '.ts',
+    )
+)
 BAG_SUFFIXES = frozenset(('.mcap', '.db3', '.bag'))
 ARRAY_SUFFIXES = frozenset(('.npz', '.npy'))
 SYNTHETIC_CLIPS, SYNTHETIC_FRAMES, SYNTHETIC_SIDE = 200, 40, 128
@@ -43,11 +58,13 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
         return [_synthetic(int(match[1] or SYNTHETIC_CLIPS), int(match[2] or 0))]
     path = Path(spec).expanduser()
     if str(spec).startswith('/dev/video') or (str(spec).isdecimal() and not path.exists()):
-        raise VideoError(f'{spec}: a live camera has no end; record it first, then give the '
-                         'recording')
+        raise VideoError(
+            f'{spec}: a live camera has no end; record it first, then give the recording'
+        )
     if not path.exists():
-        raise VideoError(f'{path}: no such file or folder; give a video, a folder, a rosbag, or '
-                         '"synthetic"')
+        raise VideoError(
+            f'{path}: no such file or folder; give a video, a folder, a rosbag, or "synthetic"'
+        )
     digits = mnist_file(path)
     if digits:
         return [moving_mnist_recording(digits)]
@@ -61,8 +78,10 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
         return human36m_recordings(path)
     found = list(_inside(path, topic))
     if not found:
-        raise VideoError(f'{path}: nothing in this folder is a video, a folder of images or a '
-                         'rosbag; give another one')
+        raise VideoError(
+            f'{path}: nothing in this folder is a video, a folder of images or a '
+            'rosbag; give another one'
+        )
     return found
 
 
@@ -106,8 +125,9 @@ class ArrayFile(Source):
             raise VideoError(f'{path}: not a whole NumPy file ({error}); save it again') from None
         shape = self._frames.shape
         if self._frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
-            raise VideoError(f'{path}: holds {self._frames.dtype} {shape}; expected uint8 '
-                             '(T, H, W, 3), RGB')
+            raise VideoError(
+                f'{path}: holds {self._frames.dtype} {shape}; expected uint8 (T, H, W, 3), RGB'
+            )
         self.fps, self.height, self.width = DEFAULT_FPS, shape[1], shape[2]
 
     def _read(self) -> Iterator[Frame]:
@@ -125,9 +145,11 @@ class SyntheticClips(Source):
 
     def _read(self) -> Iterator[Frame]:
         from tkn_ros.synthetic.render import render_clip  # only where it is asked for
+
         for clip in range(self._clips):
-            images = render_clip(self._first + clip, SYNTHETIC_FRAMES, self.height, self.width,
-                                 kind='random')
+            images = render_clip(
+                self._first + clip, SYNTHETIC_FRAMES, self.height, self.width, kind='random'
+            )
             for i, image in enumerate(images):
                 yield Frame(round((clip * SYNTHETIC_FRAMES + i) * 1e9 / self.fps), image)
 
@@ -136,9 +158,12 @@ def _synthetic(clips: int, seed: int) -> Recording:
     if not clips:
         raise VideoError('synthetic:0 has no clip; give at least one')
     n = SYNTHETIC_FRAMES
-    return Recording(f'{clips} synthetic clips', lambda: SyntheticClips(clips, seed),
-                     {'synthetic': [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
-                     tuple((i * n, (i + 1) * n) for i in range(clips)))
+    return Recording(
+        f'{clips} synthetic clips',
+        lambda: SyntheticClips(clips, seed),
+        {'synthetic': [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
+        tuple((i * n, (i + 1) * n) for i in range(clips)),
+    )
 
 
 def knows_split(spec: str | Path, topic: str | None = None) -> bool:

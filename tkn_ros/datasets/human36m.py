@@ -36,26 +36,36 @@ def human36m_recordings(folder: str | Path) -> list[Recording]:
     """
     folder, recordings = Path(folder), []
     for number, subject in sorted(_subjects(folder).items()):
-        split = (TRAIN if number in TRAINING_SUBJECTS else
-                 TEST if number in TEST_SUBJECTS else '')
+        split = TRAIN if number in TRAINING_SUBJECTS else TEST if number in TEST_SUBJECTS else ''
         for path in _clips(subject):
             name = f'S{number}/{path.relative_to(subject)}'
-            recordings.append(recording_of(path, name=name, label=_action(path.name),
-                                           subject=f'S{number}', split=split))
+            recordings.append(
+                recording_of(
+                    path, name=name, label=_action(path.name), subject=f'S{number}', split=split
+                )
+            )
     if not recordings:
-        raise VideoError(f'{folder}: the subjects\' folders (S1, S5, ..) hold neither videos '
-                         f'({", ".join(VIDEO_SUFFIXES)}) nor folders of frames')
+        raise VideoError(
+            f"{folder}: the subjects' folders (S1, S5, ..) hold neither videos "
+            f'({", ".join(VIDEO_SUFFIXES)}) nor folders of frames'
+        )
     return recordings
 
 
 def _subjects(folder: Path) -> dict[int, Path]:
-    return {int(match[1]): p for p in folder.iterdir()
-            if p.is_dir() and (match := _SUBJECT.fullmatch(p.name))}
+    return {
+        int(match[1]): p
+        for p in folder.iterdir()
+        if p.is_dir() and (match := _SUBJECT.fullmatch(p.name))
+    }
 
 
 def _clips(subject: Path) -> list[Path]:
-    inside = [p for p in subject.rglob('*')
-              if not re.search('mask|segm|background', str(p.relative_to(subject)), re.I)]
+    inside = [
+        p
+        for p in subject.rglob('*')
+        if not re.search('mask|segm|background', str(p.relative_to(subject)), re.I)
+    ]
     clips = [p for p in inside if p.suffix.lower() in VIDEO_SUFFIXES]
     clips += [p for p in inside if p.is_dir() and image_files(p)]
     return sorted(clips, key=lambda p: natural_key(str(p)))

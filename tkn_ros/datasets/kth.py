@@ -42,9 +42,16 @@ def kth_recordings(folder: str | Path) -> list[Recording]:
     for path in files:
         person, action, _ = _FILE.fullmatch(path.name).groups()
         split = TRAIN if int(person) <= LAST_TRAINING_PERSON else TEST
-        recordings.append(recording_of(
-            path, name=path.stem, label=action, subject=f'person{person}', split=split,
-            ranges=ranges.get(path.name.removesuffix('_uncomp.avi'), ((0, None),))))
+        recordings.append(
+            recording_of(
+                path,
+                name=path.stem,
+                label=action,
+                subject=f'person{person}',
+                split=split,
+                ranges=ranges.get(path.name.removesuffix('_uncomp.avi'), ((0, None),)),
+            )
+        )
     return recordings
 
 

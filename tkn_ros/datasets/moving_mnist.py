@@ -25,8 +25,10 @@ def mnist_file(path: Path) -> Path | None:
     Both names that are about, 't10k-images-idx3-ubyte' and '.. images.idx3-ubyte', plain or .gz.
     """
     candidates = sorted(path.iterdir()) if path.is_dir() else [path]
-    return next((p for p in candidates
-                 if 'images' in p.name and 'idx3-ubyte' in p.name and p.is_file()), None)
+    return next(
+        (p for p in candidates if 'images' in p.name and 'idx3-ubyte' in p.name and p.is_file()),
+        None,
+    )
 
 
 def read_digits(path: str | Path) -> np.ndarray:
@@ -38,10 +40,13 @@ def read_digits(path: str | Path) -> np.ndarray:
         if magic != _IMAGES_MAGIC:
             raise ValueError(f'its first number is {magic}, not {_IMAGES_MAGIC}')
         return np.frombuffer(data, np.uint8, count * height * width, 16).reshape(
-            count, height, width)
+            count, height, width
+        )
     except (OSError, EOFError, ValueError, struct.error) as error:
-        raise VideoError(f'{path}: no whole file of MNIST images ({error}); '
-                         'expected t10k-images-idx3-ubyte.gz or the like') from None
+        raise VideoError(
+            f'{path}: no whole file of MNIST images ({error}); '
+            'expected t10k-images-idx3-ubyte.gz or the like'
+        ) from None
 
 
 class MovingMnist(Source):
@@ -68,19 +73,26 @@ class MovingMnist(Source):
             image = self._images[rng.integers(len(self._images))]
             angle, speed = rng.uniform(0, 2 * np.pi), rng.uniform(3, 5)
             start = rng.uniform(0, SIDE - DIGIT, 2)
-            way = start + np.outer(np.arange(FRAMES), speed * np.array([np.sin(angle),
-                                                                       np.cos(angle)]))
+            way = start + np.outer(
+                np.arange(FRAMES), speed * np.array([np.sin(angle), np.cos(angle)])
+            )
             room = SIDE - DIGIT
             folded = room - np.abs(way % (2 * room) - room)  # a straight way, folded at the borders
             for frame, (y, x) in zip(frames, folded.round().astype(int)):
-                part = frame[y:y + DIGIT, x:x + DIGIT]
+                part = frame[y : y + DIGIT, x : x + DIGIT]
                 np.maximum(part, image, out=part)
         return np.repeat(frames[..., None], 3, -1)
 
 
 def moving_mnist_recording(path: Path, clips: int = CLIPS, seed: int = 0) -> Recording:
     """All clips as one recording with a range for each."""
-    return Recording(f'Moving MNIST of {path.name}', lambda: MovingMnist(path, clips, seed),
-                     {**state_of(path), 'moving_mnist': [clips, seed, FRAMES],
-                      'drawn_by': source_hash(Path(__file__))},
-                     tuple((i * FRAMES, (i + 1) * FRAMES) for i in range(clips)))
+    return Recording(
+        f'Moving MNIST of {path.name}',
+        lambda: MovingMnist(path, clips, seed),
+        {
+            **state_of(path),
+            'moving_mnist': [clips, seed, FRAMES],
+            'drawn_by': source_hash(Path(__file__)),
+        },
+        tuple((i * FRAMES, (i + 1) * FRAMES) for i in range(clips)),
+    )

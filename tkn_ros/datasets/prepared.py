@@ -81,8 +81,9 @@ def _open(path: Path) -> Prepared | None:
         frames = np.load(path, mmap_mode='r')
         if frames.shape[0] != about['frames'] or _checksum(path) != about['sha256']:
             return None
-        return Prepared(frames, about['fps'], about['cuts'], about['bad_count'],
-                        about['bad_frames'])
+        return Prepared(
+            frames, about['fps'], about['cuts'], about['bad_count'], about['bad_frames']
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -103,20 +104,27 @@ def _write(path: Path, recording: Recording, height: int, width: int, settings: 
         except OSError as error:
             there = next(p for p in path.parents if p.exists())
             free = shutil.disk_usage(there).free / 1e6
-            raise OSError(f'{path.parent}: the resized frames of {recording.name} cannot be kept '
-                          f'there ({error.strerror or error}; {free:.1f} MB are free); make room '
-                          'or give another folder by --cache DIR') from None
+            raise OSError(
+                f'{path.parent}: the resized frames of {recording.name} cannot be kept '
+                f'there ({error.strerror or error}; {free:.1f} MB are free); make room '
+                'or give another folder by --cache DIR'
+            ) from None
 
 
-def _write_both(path: Path, recording: Recording, source: Source, height: int, width: int,
-                settings: dict) -> None:
+def _write_both(
+    path: Path, recording: Recording, source: Source, height: int, width: int, settings: dict
+) -> None:
     """Both files, or after a failure none."""
     digest, stamps = hashlib.sha256(), []
-    with (whole_file(path.with_suffix('.json')) as manifest, whole_file(path) as part,
-          open(part, 'wb') as file):
+    with (
+        whole_file(path.with_suffix('.json')) as manifest,
+        whole_file(path) as part,
+        open(part, 'wb') as file,
+    ):
         file.write(bytes(_HEADER))
-        for frame in tqdm(_frames(source), desc=Path(recording.name).name, unit='frame',
-                          leave=False, disable=None):
+        for frame in tqdm(
+            _frames(source), desc=Path(recording.name).name, unit='frame', leave=False, disable=None
+        ):
             small = cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_AREA)
             data = np.ascontiguousarray(small).tobytes()
             digest.update(data)
@@ -127,10 +135,12 @@ def _write_both(path: Path, recording: Recording, source: Source, height: int, w
             raise VideoError(f'{recording.name}: no frame can be read{why}; leave it out')
         file.seek(0)
         file.write(_npy_header((len(stamps), height, width, 3)))
-        about = asdict(Prepared(None, source.fps, _jumps(stamps), source.bad_count,
-                                source.bad_frames))
-        about.update(frames=len(stamps), sha256=digest.hexdigest(), source=recording.name,
-                     settings=settings)
+        about = asdict(
+            Prepared(None, source.fps, _jumps(stamps), source.bad_count, source.bad_frames)
+        )
+        about.update(
+            frames=len(stamps), sha256=digest.hexdigest(), source=recording.name, settings=settings
+        )
         manifest.write_text(json.dumps(about, indent=1))
 
 

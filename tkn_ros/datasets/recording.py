@@ -38,17 +38,24 @@ class Recording:
 
 def recording_of(path: Path, topic: str | None = None, **about) -> Recording:
     """The recording that a file or folder is; `about` are further attributes of it."""
-    return Recording(about.pop('name', str(path)), lambda: open_source(path, topic),
-                     {**state_of(path), 'topic': topic or ''}, **about)
+    return Recording(
+        about.pop('name', str(path)),
+        lambda: open_source(path, topic),
+        {**state_of(path), 'topic': topic or ''},
+        **about,
+    )
 
 
 def state_of(path: Path) -> dict:
     """Where a file or folder is, and all that changes when somebody changes its content."""
     files = [p for p in sorted(path.rglob('*')) if p.is_file()] if path.is_dir() else [path]
     states = [file.stat() for file in files]
-    return {'path': str(path.resolve()), 'files': len(files),
-            'mtime_ns': max((s.st_mtime_ns for s in states), default=0),
-            'bytes': sum(s.st_size for s in states)}
+    return {
+        'path': str(path.resolve()),
+        'files': len(files),
+        'mtime_ns': max((s.st_mtime_ns for s in states), default=0),
+        'bytes': sum(s.st_size for s in states),
+    }
 
 
 def source_hash(*paths: Path) -> str:

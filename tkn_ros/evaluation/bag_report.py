@@ -18,9 +18,11 @@ from tkn_ros.video.frame import VideoError
 from tkn_ros.video.metrics import psnr, ssim
 from tkn_ros.video.writers import VideoWriter, write_gif, write_image
 
-PROTOCOL = ('predicted frames against true ones resized to their size; RGB pixels in [0, 1], data '
-            'range 1, SSIM with Gaussian window 11; equal frames count as 60 dB; means over '
-            'predictions, then over steps')
+PROTOCOL = (
+    'predicted frames against true ones resized to their size; RGB pixels in [0, 1], data '
+    'range 1, SSIM with Gaussian window 11; equal frames count as 60 dB; means over '
+    'predictions, then over steps'
+)
 PSNR_CAP = 60.0
 EVALUATED = 60  # predictions that are measured at most, evenly spread
 PANEL_HEIGHT = 300  # [pixel]
@@ -48,8 +50,9 @@ class Sample:
     motion: float  # mean absolute difference of the last true frame to the newest observed one
 
 
-def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
-           namespace: str = 'tkn') -> dict:
+def report(
+    bag: str | Path, out: str | Path, camera: str = '/camera/image_raw', namespace: str = 'tkn'
+) -> dict:
     """Measure and draw a bag of predictions.
 
     Writes prediction.mp4, prediction.gif and montage.png into the folder `out` and returns the
@@ -69,8 +72,11 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
         for record in read_records(bag, camera, namespace, timeline, log):
             panel = _panel(record)
             if video is None:
-                period = float(np.median(np.diff(list(timeline.records)))) if (
-                    len(timeline.records) > 1) else SECOND / 30
+                period = (
+                    float(np.median(np.diff(list(timeline.records))))
+                    if (len(timeline.records) > 1)
+                    else SECOND / 30
+                )
                 rate = SECOND / period
                 every = max(1, round(rate / GIF_FPS))
                 video = stack.enter_context(VideoWriter(out / 'prediction.mp4', rate))
@@ -78,19 +84,25 @@ def report(bag: str | Path, out: str | Path, camera: str = '/camera/image_raw',
             if record.earlier_prediction and len(stamps) % every == 0:
                 gif.append(panel)
             if record.frames and not steps:  # what there is to show of a very short clip
-                best = Sample(record, [m.image for m in timeline.before(
-                    record.stamp, len(record.frames))], [], -1.0)
+                best = Sample(
+                    record,
+                    [m.image for m in timeline.before(record.stamp, len(record.frames))],
+                    [],
+                    -1.0,
+                )
             if record.frames and len(stamps) % max(1, log.announced // EVALUATED) == 0:
                 sample = _measure(record, timeline, steps)
                 if sample and (best is None or sample.motion > best.motion):
                     best = sample
             stamps.append(record.stamp)
-            gif = gif[:round(GIF_SECONDS * rate / every)]
+            gif = gif[: round(GIF_SECONDS * rate / every)]
         if not log.images:
             raise VideoError(f'{bag}: it holds no image on {camera}')
         if not log.predicted:
-            raise VideoError(f'{bag}: it holds no prediction; the clip may be shorter than the '
-                             'window, or the predictor did not hear the camera')
+            raise VideoError(
+                f'{bag}: it holds no prediction; the clip may be shorter than the '
+                'window, or the predictor did not hear the camera'
+            )
     write_gif(out / 'prediction.gif', gif or [panel], rate / every, max_width=640)
     if best is not None:
         write_image(out / 'montage.png', _montage(best))
@@ -109,8 +121,9 @@ def _panel(record: PredictionRecord) -> np.ndarray:
     else:
         frame, ago = record.earlier_prediction
         predicted, text = fit(frame, *size), f'the same moment, predicted {ago / SECOND:.2f} s ago'
-    return side_by_side([caption(actual, 'actual, keypoints and their predicted paths'),
-                         caption(predicted, text)])
+    return side_by_side(
+        [caption(actual, 'actual, keypoints and their predicted paths'), caption(predicted, text)]
+    )
 
 
 def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) -> Sample | None:
@@ -128,34 +141,50 @@ def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) ->
         step.psnr_repeat_last.append(min(psnr(last, true), PSNR_CAP))
         step.ssim_repeat_last.append(ssim(last, true))
     motion = float(np.abs(true.astype(np.float32) - last).mean())
-    return Sample(record, [m.image for m in timeline.before(record.stamp, len(truth))],
-                  [m.image for m in truth], motion)
+    return Sample(
+        record,
+        [m.image for m in timeline.before(record.stamp, len(truth))],
+        [m.image for m in truth],
+        motion,
+    )
 
 
 def _montage(sample: Sample) -> np.ndarray:
     height, width = sample.record.image.shape[:2]
     cell = (round(128 * height / width), 128)
     seconds = (sample.record.future_stamps[-1] - sample.record.stamp) / SECOND
-    return rows([(strip(frames, *cell, 6), text) for frames, text in (
-        (sample.observed, 'observed, the newest on the right'),
-        (sample.truth, f'what came in the next {seconds:.2f} s'),
-        (sample.record.frames, f'what had been predicted for the next {seconds:.2f} s')) if frames])
+    return rows(
+        [
+            (strip(frames, *cell, 6), text)
+            for frames, text in (
+                (sample.observed, 'observed, the newest on the right'),
+                (sample.truth, f'what came in the next {seconds:.2f} s'),
+                (sample.record.frames, f'what had been predicted for the next {seconds:.2f} s'),
+            )
+            if frames
+        ]
+    )
 
 
 def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:
     def mean(values: list) -> float | None:
         return round(float(np.mean(values)), 4) if values else None
 
-    per_step = [{'step': j + 1, **{name: mean(getattr(step, name)) for name in NAMES}}
-                for j, step in enumerate(steps)]
+    per_step = [
+        {'step': j + 1, **{name: mean(getattr(step, name)) for name in NAMES}}
+        for j, step in enumerate(steps)
+    ]
     predicted = set(log.predicted)
     seconds = (log.published[-1] - log.published[0]) / SECOND
     latency = (np.array(log.published) - np.array(log.predicted)) / 1e6
     return {
-        'frames_in': log.images, 'predictions': len(log.predicted),
+        'frames_in': log.images,
+        'predictions': len(log.predicted),
         'dropped': sum(s not in predicted for s in stamps if s > log.predicted[0]),
         **{name: mean([row[name] for row in per_step]) for name in NAMES},
         'per_step': per_step,
         'latency_ms': {f'p{p}': round(float(np.percentile(latency, p)), 2) for p in (50, 99)},
         'fps': round((len(predicted) - 1) * len(steps) / seconds, 1) if seconds else None,
-        'evaluated_predictions': len(steps[0].psnr) if steps else 0, 'protocol': PROTOCOL}
+        'evaluated_predictions': len(steps[0].psnr) if steps else 0,
+        'protocol': PROTOCOL,
+    }

@@ -16,18 +16,22 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.video.metrics import psnr, ssim
 
 METHODS = ('model', 'repeat_last', 'constant_velocity')
-NAMES = {'model': 'model', 'repeat_last': 'repeat the last frame',
-         'constant_velocity': 'keypoints at constant velocity'}
+NAMES = {
+    'model': 'model',
+    'repeat_last': 'repeat the last frame',
+    'constant_velocity': 'keypoints at constant velocity',
+}
 FIGURES = ('psnr', 'ssim')
 LEAST = 10  # runs of a short clip: two or three are chance
 PROTOCOL = (
     '{n} frames observed, {m} predicted, at {width}x{height}; runs of {length} frames, one every '
     '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in '
     '[0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma 1.5), channels '
-    'averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip\'s frames, then '
+    "averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip's frames, then "
     'over clips. repeat_last: the newest observed frame. '
     'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
-    'model\'s decoder')
+    "model's decoder"
+)
 
 
 def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> dict:
@@ -42,30 +46,53 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
     n = model.config.window
     short = [c for c in clips if len(c) < n + horizon]
     if short or not clips:
-        raise EvaluationError(f'{short[0].name if short else "no clip"}: {n + horizon} frames are '
-                              f'needed (window {n} + horizon {horizon}); give a longer clip')
+        raise EvaluationError(
+            f'{short[0].name if short else "no clip"}: {n + horizon} frames are '
+            f'needed (window {n} + horizon {horizon}); give a longer clip'
+        )
     tables, about = [], []
     for clip in tqdm(clips, desc='evaluating', unit='clip', disable=None):
         runs = run_starts(len(clip), n + horizon, horizon, most)
-        figures = np.mean([_figures(model, clip.frames[s:s + n + horizon], n) for s in runs], 0)
+        figures = np.mean([_figures(model, clip.frames[s : s + n + horizon], n) for s in runs], 0)
         tables.append(figures)  # (m, methods, figures)
-        about.append({'name': clip.name, 'label': clip.label, 'frames': len(clip),
-                      'runs': len(runs), **_by_method(figures.mean(0))})
+        about.append(
+            {
+                'name': clip.name,
+                'label': clip.label,
+                'frames': len(clip),
+                'runs': len(runs),
+                **_by_method(figures.mean(0)),
+            }
+        )
     all_clips = np.stack(tables)  # (clips, m, methods, figures)
     height, width = clips[0].frames.shape[1:3]
     results = {
         'protocol': PROTOCOL.format(
-            n=n, m=horizon, least=LEAST, width=width, height=height, length=n + horizon,
-            cap=PSNR_CAP, most=f', at most {most} a clip, evenly spread' if most else ''),
-        'window': n, 'horizon': horizon, 'height': height, 'width': width, 'clips': about,
-        'per_step': [{'step': j + 1, **_by_method(figures)}
-                     for j, figures in enumerate(all_clips.mean(0))],
-        'overall': _by_method(all_clips.mean((0, 1)))}
+            n=n,
+            m=horizon,
+            least=LEAST,
+            width=width,
+            height=height,
+            length=n + horizon,
+            cap=PSNR_CAP,
+            most=f', at most {most} a clip, evenly spread' if most else '',
+        ),
+        'window': n,
+        'horizon': horizon,
+        'height': height,
+        'width': width,
+        'clips': about,
+        'per_step': [
+            {'step': j + 1, **_by_method(figures)} for j, figures in enumerate(all_clips.mean(0))
+        ],
+        'overall': _by_method(all_clips.mean((0, 1))),
+    }
     labels = sorted({clip.label for clip in clips} - {''})
     if labels:
         chosen = np.array([clip.label for clip in clips])
-        results['classes'] = {label: _by_method(all_clips[chosen == label].mean((0, 1)))
-                              for label in labels}
+        results['classes'] = {
+            label: _by_method(all_clips[chosen == label].mean((0, 1))) for label in labels
+        }
     return results
 
 
@@ -80,16 +107,22 @@ def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[in
 
 def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
     """(methods, figures) by their names."""
-    return {method: {name: round(float(value), 6) for name, value in zip(FIGURES, row)}
-            for method, row in zip(METHODS, figures)}
+    return {
+        method: {name: round(float(value), 6) for name, value in zip(FIGURES, row)}
+        for method, row in zip(METHODS, figures)
+    }
 
 
 def _figures(model: TKN, run: np.ndarray, n: int) -> np.ndarray:
     """Of one run of frames, (n + m, H, W, 3) uint8: (m, methods, figures)."""
     out = []
     for drawn in predict_by_methods(model, run, n):
-        out.append([[min(psnr(p, t / 255.0), PSNR_CAP), ssim(p, t / 255.0)]
-                    for p, t in zip(drawn, run[n:])])
+        out.append(
+            [
+                [min(psnr(p, t / 255.0), PSNR_CAP), ssim(p, t / 255.0)]
+                for p, t in zip(drawn, run[n:])
+            ]
+        )
     return np.array(out).swapaxes(0, 1)
 
 
@@ -101,7 +134,7 @@ def predict_by_methods(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarr
     keypoints, background = model.observe(observed[None])  # (1, n, K, 3)
     predicted = model.predict_keypoints(keypoints, m)  # (1, m, K, 3)
     yield _images(model.render(predicted, background))
-    yield np.repeat(run[n - 1:n] / 255.0, m, 0)
+    yield np.repeat(run[n - 1 : n] / 255.0, m, 0)
     yield _images(model.render(constant_velocity(keypoints[0], m)[None], background))
 
 
@@ -120,16 +153,23 @@ def _images(frames: Tensor) -> np.ndarray:
 
 def format_comparison(results: dict) -> str:
     """For a terminal."""
+
     def row(title: str, figures: dict) -> str:
         cells = ''.join(f'{figures[m]["psnr"]:10.2f}{figures[m]["ssim"]:8.4f}' for m in METHODS)
         return f'{title[-30:]:30}{cells}'
 
-    head = [' ' * 30 + ''.join(f'{NAMES[m][:17]:>18}' for m in METHODS),
-            ' ' * 30 + f'{"PSNR":>10}{"SSIM":>8}' * len(METHODS)]
+    head = [
+        ' ' * 30 + ''.join(f'{NAMES[m][:17]:>18}' for m in METHODS),
+        ' ' * 30 + f'{"PSNR":>10}{"SSIM":>8}' * len(METHODS),
+    ]
     lines = [*head, *(row(c['name'], c) for c in results['clips']), '']
     lines += [row(f'step {s["step"]}', s) for s in results['per_step']]
     if 'classes' in results:
         lines += ['', *(row(label, c) for label, c in results['classes'].items())]
-    lines += ['', row(f'all {len(results["clips"])} clips', results['overall']), '',
-              f'Protocol: {results["protocol"]}.']
+    lines += [
+        '',
+        row(f'all {len(results["clips"])} clips', results['overall']),
+        '',
+        f'Protocol: {results["protocol"]}.',
+    ]
     return '\n'.join(lines)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from tkn_ros.video.encodings import to_rgb
 from tkn_ros.video.frame import VideoError
 
-SECOND = 10 ** 9
+SECOND = 10**9
 KEPT = 32  # records that stay at least, whatever their age
 
 
@@ -109,15 +109,19 @@ class Timeline:
             self.records.popitem(last=False)
 
 
-def read_records(bag: Path, camera: str, namespace: str, timeline: Timeline,
-                 log: BagLog) -> Iterator[PredictionRecord]:
+def read_records(
+    bag: Path, camera: str, namespace: str, timeline: Timeline, log: BagLog
+) -> Iterator[PredictionRecord]:
     """The bag's images in their order, each once all of its predicted future is in the timeline.
 
     Raises VideoError where the bag cannot be read or lacks one of the topics.
     """
     namespace = '/' + namespace.strip('/')
-    images, keypoints, frames = topics = (camera, f'{namespace}/predicted_keypoints',
-                                          f'{namespace}/predicted_frames')
+    images, keypoints, frames = topics = (
+        camera,
+        f'{namespace}/predicted_keypoints',
+        f'{namespace}/predicted_frames',
+    )
     waiting: list[PredictionRecord] = []
     try:
         reader = AnyReader([bag])
@@ -131,8 +135,9 @@ def read_records(bag: Path, camera: str, namespace: str, timeline: Timeline,
             raise VideoError(f'{bag}: nothing on {", ".join(sorted(missing))}; it holds {found}')
         log.announced = sum(c.msgcount for c in connections if c.topic == keypoints)
         total = sum(c.msgcount for c in connections)
-        for connection, logged, raw in tqdm(reader.messages(connections), 'report', total,
-                                            unit='message', leave=False, disable=None):
+        for connection, logged, raw in tqdm(
+            reader.messages(connections), 'report', total, unit='message', leave=False, disable=None
+        ):
             message = reader.deserialize(raw, connection.msgtype)
             stamp = to_ns(message.header.stamp)
             if connection.topic == keypoints:
@@ -158,8 +163,14 @@ def to_ns(stamp) -> int:
 
 
 def _rgb(message) -> np.ndarray:
-    return to_rgb(message.encoding, message.height, message.width, message.step,
-                  bool(message.is_bigendian), message.data)
+    return to_rgb(
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+        message.data,
+    )
 
 
 def _points(frame) -> np.ndarray:

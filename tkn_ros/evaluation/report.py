@@ -29,8 +29,16 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
     with whole_file(folder / 'figures.json') as part:
         part.write_text(json.dumps(results, indent=1) + '\n')
     _plot(folder / 'per_step.png', results)
-    lines = ['# Evaluation', '', '```', format_comparison(results), '```', '',
-             '![Figures of each future step](per_step.png)', '']
+    lines = [
+        '# Evaluation',
+        '',
+        '```',
+        format_comparison(results),
+        '```',
+        '',
+        '![Figures of each future step](per_step.png)',
+        '',
+    ]
     picked = np.unique(np.linspace(0, len(clips) - 1, STRIPS).round().astype(int))
     for i in picked:
         clip = clips[i]
@@ -45,8 +53,10 @@ def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray
     """The liveliest run of a clip: observed, what came, and each prediction of it, uint8."""
     n = model.config.window
     run = run_with_most_motion(frames, n + horizon)
-    parts = [(run[:n], 'observed, the newest on the right'),
-             (run[n:], f'what came: steps 1 to {horizon}')]
+    parts = [
+        (run[:n], 'observed, the newest on the right'),
+        (run[n:], f'what came: steps 1 to {horizon}'),
+    ]
     for method, drawn in zip(METHODS, predict_by_methods(model, run, n)):
         parts.append(((drawn * 255).round().astype(np.uint8), f'predicted: {NAMES[method]}'))
     height = round(CELL * run.shape[1] / run.shape[2])
@@ -55,6 +65,7 @@ def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray
 
 def _plot(path: Path, results: dict) -> None:
     from matplotlib.figure import Figure  # slow to import; and no display is wanted
+
     figure = Figure((9, 3.6), layout='constrained')
     steps = [row['step'] for row in results['per_step']]
     for axes, (name, unit) in zip(figure.subplots(1, 2), _UNITS.items()):

@@ -26,15 +26,19 @@ class EvaluationError(ValueError):
     """The clips cannot be evaluated; the message names the reason and the fix."""
 
 
-def cut_runs(clips: Sequence[np.ndarray], window: int, horizon: int,
-              most: int = 200) -> list[np.ndarray]:
+def cut_runs(
+    clips: Sequence[np.ndarray], window: int, horizon: int, most: int = 200
+) -> list[np.ndarray]:
     """Runs of window + horizon frames, (n + m, H, W, 3) uint8, at most `most`, evenly spread."""
     length = window + horizon
-    runs = [clip[i:i + length] for clip in clips
-            for i in range(0, len(clip) - length + 1, horizon)]
+    runs = [
+        clip[i : i + length] for clip in clips for i in range(0, len(clip) - length + 1, horizon)
+    ]
     if not runs:
-        raise EvaluationError(f'no test clip has {length} frames (window {window} + horizon '
-                              f'{horizon}); give a longer one or a shorter horizon')
+        raise EvaluationError(
+            f'no test clip has {length} frames (window {window} + horizon '
+            f'{horizon}); give a longer one or a shorter horizon'
+        )
     picked = np.linspace(0, len(runs) - 1, min(most, len(runs))).round().astype(int)
     return [runs[i] for i in picked]
 
@@ -44,12 +48,14 @@ def evaluate_prediction(model: TKN, runs: Sequence[np.ndarray], window: int) -> 
     return _mean_figures(runs, window, lambda observed, m: model(observed[None], m)[0][0])
 
 
-def evaluate_reconstruction(detector: KeypointDetector, runs: Sequence[np.ndarray],
-                            window: int) -> dict[str, float]:
+def evaluate_reconstruction(
+    detector: KeypointDetector, runs: Sequence[np.ndarray], window: int
+) -> dict[str, float]:
     """{'ssim', 'psnr'} of the same frames, drawn from their own keypoints on the same background.
 
     What a perfect predictor of keypoints would reach.
     """
+
     def redraw(observed: Tensor, future: Tensor) -> Tensor:
         return detector.decode(detector.encode(future)[0], detector.encode(observed[-1:])[1])
 
@@ -71,31 +77,45 @@ def evaluate_clip(model: TKN, clip: np.ndarray, horizon: int = 10, most: int = 2
     n = model.config.window
     room = len(clip) - n - horizon
     if room < 0:
-        raise EvaluationError(f'the clip has {len(clip)} frames, expected at least {n + horizon} '
-                              f'(window {n} + horizon {horizon}); give a longer one')
+        raise EvaluationError(
+            f'the clip has {len(clip)} frames, expected at least {n + horizon} '
+            f'(window {n} + horizon {horizon}); give a longer one'
+        )
     figures = []
     for start in np.unique(np.linspace(0, room, most).astype(int)):
-        window = to_tensor(clip[start:start + n]).to(next(model.parameters()).device)[None]
+        window = to_tensor(clip[start : start + n]).to(next(model.parameters()).device)[None]
         frames, _ = model(window, horizon)  # (1, m, 3, H, W)
         drawn = frames[0].clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
         last = clip[start + n - 1] / 255.0
-        future = clip[start + n:start + n + horizon] / 255.0
-        figures.append([[min(psnr(p, t), PSNR_CAP), ssim(p, t), min(psnr(last, t), PSNR_CAP),
-                         ssim(last, t)] for p, t in zip(drawn, future)])
+        future = clip[start + n : start + n + horizon] / 255.0
+        figures.append(
+            [
+                [min(psnr(p, t), PSNR_CAP), ssim(p, t), min(psnr(last, t), PSNR_CAP), ssim(last, t)]
+                for p, t in zip(drawn, future)
+            ]
+        )
     return np.mean(figures, 0)  # over windows
 
 
 @torch.inference_mode()
-def _mean_figures(runs: Sequence[np.ndarray], window: int, draw: Callable,
-                  sees_future: bool = False) -> dict[str, float]:
+def _mean_figures(
+    runs: Sequence[np.ndarray], window: int, draw: Callable, sees_future: bool = False
+) -> dict[str, float]:
     figures = []
     for run in tqdm(runs, desc='evaluating', unit='run', leave=False, disable=None):
         frames = to_tensor(run)  # (n + m, 3, H, W)
         future = frames[window:]
         drawn = draw(frames[:window], future if sees_future else len(future))
         drawn = drawn.clamp(0, 1).permute(0, 2, 3, 1).numpy()  # (m, H, W, 3)
-        figures.append(np.mean([[ssim(a, b / 255.0), min(psnr(a, b / 255.0), PSNR_CAP)]
-                                for a, b in zip(drawn, run[window:])], 0))
+        figures.append(
+            np.mean(
+                [
+                    [ssim(a, b / 255.0), min(psnr(a, b / 255.0), PSNR_CAP)]
+                    for a, b in zip(drawn, run[window:])
+                ],
+                0,
+            )
+        )
     means = np.mean(figures, 0)
     return {'ssim': float(means[0]), 'psnr': float(means[1])}
 

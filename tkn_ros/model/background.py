@@ -29,8 +29,9 @@ class BackgroundConfig:
     def __post_init__(self):
         object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
         if len(self.channels) != 4 or any(c < 8 or c % 8 for c in self.channels):
-            raise ValueError(f'background.channels is {list(self.channels)}, expected four '
-                             'multiples of 8')
+            raise ValueError(
+                f'background.channels is {list(self.channels)}, expected four multiples of 8'
+            )
 
 
 def statistics(frames: Tensor) -> Tensor:
@@ -45,10 +46,17 @@ def statistics(frames: Tensor) -> Tensor:
     off = frames - mean[:, None]  # (B, n, 3, H, W)
     slope = (off * ramp[:, None, None, None]).sum(1) / ramp.square().sum()
     deviation = (off.square().mean((1, 2)) + 1e-6).sqrt()[:, None]  # (B, 1, H, W)
-    return torch.cat([
-        newest, (newest - frames[:, max(n - 2, 0)]) * 4,
-        (newest - frames[:, max(n - 1 - EARLIER, 0)]) * 2, (mean - newest) * 2, slope * 4,
-        deviation * 4], 1)
+    return torch.cat(
+        [
+            newest,
+            (newest - frames[:, max(n - 2, 0)]) * 4,
+            (newest - frames[:, max(n - 1 - EARLIER, 0)]) * 2,
+            (mean - newest) * 2,
+            slope * 4,
+            deviation * 4,
+        ],
+        1,
+    )
 
 
 class BackgroundNet(nn.Module):
@@ -79,8 +87,9 @@ class BackgroundNet(nn.Module):
 
 
 def _layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out),
-                         nn.LeakyReLU(0.1))
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out), nn.LeakyReLU(0.1)
+    )
 
 
 def _beside(small: Tensor, large: Tensor) -> Tensor:

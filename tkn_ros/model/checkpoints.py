@@ -78,8 +78,9 @@ def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def load_checkpoint(path: str | Path = '', device: str = 'cpu',
-                    expected: TKNConfig | None = None) -> TKN:
+def load_checkpoint(
+    path: str | Path = '', device: str = 'cpu', expected: TKNConfig | None = None
+) -> TKN:
     """Read a model in evaluation mode onto `device`; an empty path means the bundled default.
 
     The file says which variant it is. Raises CheckpointError for a missing, truncated or foreign
@@ -88,38 +89,51 @@ def load_checkpoint(path: str | Path = '', device: str = 'cpu',
     """
     path = Path(path) if str(path) else DEFAULT_WEIGHTS
     if not path.is_file():
-        raise CheckpointError(f'weights "{path}" do not exist; give a .safetensors file, or nothing'
-                              ' for the bundled default')
+        raise CheckpointError(
+            f'weights "{path}" do not exist; give a .safetensors file, or nothing'
+            ' for the bundled default'
+        )
     try:
         with safe_open(path, 'pt', device=str(device)) as file:
             meta = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f'weights "{path}" cannot be read as safetensors ({error}); the file '
-                              'is truncated or of another format: copy or train it again') from None
+        raise CheckpointError(
+            f'weights "{path}" cannot be read as safetensors ({error}); the file '
+            'is truncated or of another format: copy or train it again'
+        ) from None
     if meta.get('format') != FORMAT:
-        raise CheckpointError(f'weights "{path}" say format "{meta.get("format")}", expected '
-                              f'"{FORMAT}": they are not of tkn_ros; train some, or use the '
-                              'bundled default')
+        raise CheckpointError(
+            f'weights "{path}" say format "{meta.get("format")}", expected '
+            f'"{FORMAT}": they are not of tkn_ros; train some, or use the '
+            'bundled default'
+        )
     try:
         config = config_from_json(meta['tkn_config'])
         with torch.device('meta'):  # no memory and no random numbers for what is overwritten
             model = build(config)
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f'weights "{path}" name an architecture this version does not know '
-                              f'({error}); use the tkn_ros version that wrote them') from None
+        raise CheckpointError(
+            f'weights "{path}" name an architecture this version does not know '
+            f'({error}); use the tkn_ros version that wrote them'
+        ) from None
     problem = expected and config_difference(config, expected)
     if problem:
-        raise CheckpointError(f'weights "{path}" are of another variant: {problem}; give weights '
-                              'of that variant, or ask for the one that they are')
+        raise CheckpointError(
+            f'weights "{path}" are of another variant: {problem}; give weights '
+            'of that variant, or ask for the one that they are'
+        )
     blank = model.state_dict()
     problem = _difference(blank, tensors)
     if problem:
-        raise CheckpointError(f'weights "{path}" do not fit the architecture they name: {problem}; '
-                              'use the tkn_ros version that wrote them, or train again')
+        raise CheckpointError(
+            f'weights "{path}" do not fit the architecture they name: {problem}; '
+            'use the tkn_ros version that wrote them, or train again'
+        )
     # copied, since safetensors may map the file into memory, and a file can be cut short later
-    model.load_state_dict({name: t.to(blank[name].dtype, copy=True) for name, t in tensors.items()},
-                          assign=True)
+    model.load_state_dict(
+        {name: t.to(blank[name].dtype, copy=True) for name, t in tensors.items()}, assign=True
+    )
     return model.to(device).eval()
 
 
@@ -131,6 +145,5 @@ def _difference(expected: dict[str, torch.Tensor], found: dict[str, torch.Tensor
         if name not in expected:
             return f'"{name}" is not part of it'
         if expected[name].shape != found[name].shape:
-            return (f'"{name}" is {tuple(found[name].shape)}, '
-                    f'expected {tuple(expected[name].shape)}')
+            return f'"{name}" is {tuple(found[name].shape)}, expected {tuple(expected[name].shape)}'
     return ''

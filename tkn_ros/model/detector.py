@@ -19,6 +19,7 @@ from tkn_ros.model.warp import OUTPUT_CHANNELS, apply_change
 
 STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
 
+
 @dataclass(frozen=True)
 class DetectorConfig:
     """Hyper-parameters of the detector. The defaults are the paper's 0.14 M network.
@@ -42,14 +43,18 @@ class DetectorConfig:
         for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not len(self.channels) == len(self.strides) == len(self.kernels):
-            raise ValueError('channels, strides and kernels need one entry for each layer, got '
-                             f'{len(self.channels)}, {len(self.strides)}, {len(self.kernels)}')
+            raise ValueError(
+                'channels, strides and kernels need one entry for each layer, got '
+                f'{len(self.channels)}, {len(self.strides)}, {len(self.kernels)}'
+            )
         if self.output not in OUTPUT_CHANNELS:
-            raise ValueError(f'output is "{self.output}", expected one of '
-                             f'{", ".join(OUTPUT_CHANNELS)}')
+            raise ValueError(
+                f'output is "{self.output}", expected one of {", ".join(OUTPUT_CHANNELS)}'
+            )
         if self.structure not in STRUCTURES:
-            raise ValueError(f'structure is "{self.structure}", expected one of '
-                             f'{", ".join(STRUCTURES)}')
+            raise ValueError(
+                f'structure is "{self.structure}", expected one of {", ".join(STRUCTURES)}'
+            )
         if not 1 <= self.keypoints <= 256:
             raise ValueError(f'keypoints is {self.keypoints}, expected 1 to 256')
 
@@ -83,11 +88,13 @@ class DecoderLayer(nn.Module):
     columns of the encoder layer's input that its stride passed over, see `lost_by_striding`.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, lost: int,
-                 last: bool):
+    def __init__(
+        self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, lost: int, last: bool
+    ):
         super().__init__()
-        self.conv = nn.ConvTranspose2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2,
-                                       output_padding=lost)
+        self.conv = nn.ConvTranspose2d(
+            c_in, c_out, kernel, stride, padding=(kernel - 1) // 2, output_padding=lost
+        )
         self.norm = None if last else nn.GroupNorm(math.gcd(groups, c_out), c_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,8 +143,8 @@ def keypoints_to_maps(keypoints: Tensor, height: int, width: int, sigma: float) 
     """
     x, y, v = keypoints.unbind(-1)  # (B, K) each
     sx, sy = sigma * 2 / max(width - 1, 1), sigma * 2 / max(height - 1, 1)
-    x_vec = torch.exp(-(x[..., None] - grid(width, x)) ** 2 / (2 * sx ** 2))  # (B, K, W)   Eq 10
-    y_vec = torch.exp(-(y[..., None] - grid(height, y)) ** 2 / (2 * sy ** 2))  # (B, K, H)   Eq 11
+    x_vec = torch.exp(-((x[..., None] - grid(width, x)) ** 2) / (2 * sx**2))  # (B, K, W)   Eq 10
+    y_vec = torch.exp(-((y[..., None] - grid(height, y)) ** 2) / (2 * sy**2))  # (B, K, H)   Eq 11
     gauss = y_vec[..., :, None] * x_vec[..., None, :]  # (B, K, H, W)   Eq 12
     return gauss * v[..., None, None]  # Eq 13
 
@@ -167,18 +174,30 @@ class KeypointDetector(nn.Module):
         widths = (3, *c.channels)
         self.encoder = nn.ModuleList(
             EncoderLayer(widths[i], widths[i + 1], c.kernels[i], c.strides[i], c.groups)
-            for i in range(len(c.channels)))
+            for i in range(len(c.channels))
+        )
         self.coordinates = CoordinateGenerator(c.channels[-1], c.keypoints)
         # h'_p has K channels; Eq 14 wants as many as h_n has
-        self.align = (nn.Identity() if c.keypoints == c.channels[-1]
-                      else nn.Conv2d(c.keypoints, c.channels[-1], 1))
+        self.align = (
+            nn.Identity()
+            if c.keypoints == c.channels[-1]
+            else nn.Conv2d(c.keypoints, c.channels[-1], 1)
+        )
         outs = (OUTPUT_CHANNELS[c.output], *c.channels)
         top = len(c.channels) - 1
         lost = lost_by_striding(c.kernels, c.strides)
         self.decoder = nn.ModuleList(
-            DecoderLayer(c.channels[i] * (2 if self.skips or i == top else 1), outs[i],
-                         c.kernels[i], c.strides[i], c.groups, lost[i], i == 0)
-            for i in reversed(range(len(c.channels))))
+            DecoderLayer(
+                c.channels[i] * (2 if self.skips or i == top else 1),
+                outs[i],
+                c.kernels[i],
+                c.strides[i],
+                c.groups,
+                lost[i],
+                i == 0,
+            )
+            for i in reversed(range(len(c.channels)))
+        )
         if c.output == 'change':  # start as "nothing changes"
             nn.init.normal_(self.decoder[-1].conv.weight, std=3e-3)
             nn.init.zeros_(self.decoder[-1].conv.bias)
@@ -191,8 +210,10 @@ class KeypointDetector(nn.Module):
         """
         stride = self.config.total_stride
         if frames.shape[-1] % stride or frames.shape[-2] % stride:
-            raise ValueError(f'frames are {frames.shape[-1]}x{frames.shape[-2]}, expected a width '
-                             f'and height divisible by {stride}; resize them')
+            raise ValueError(
+                f'frames are {frames.shape[-1]}x{frames.shape[-2]}, expected a width '
+                f'and height divisible by {stride}; resize them'
+            )
         features = [frames]
         for layer in self.encoder:
             features.append(layer(features[-1]))
@@ -206,8 +227,9 @@ class KeypointDetector(nn.Module):
             d = layer(torch.cat([d, h], 1))  # Eq 14
         return d
 
-    def decode(self, keypoints: Tensor, features: list[Tensor],
-               source: Tensor | None = None) -> Tensor:
+    def decode(
+        self, keypoints: Tensor, features: list[Tensor], source: Tensor | None = None
+    ) -> Tensor:
         """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W).
 
         Features of one source (batch 1) serve any number of targets. `source`: the source frame

@@ -13,11 +13,14 @@ def select_device(name: str) -> str:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if not count:
             built = 'has no CUDA' if torch.version.cuda is None else 'sees no CUDA GPU'
-            raise ValueError(f'device "{name}": this PyTorch ({torch.__version__}) {built}; install'
-                             ' a CUDA build of PyTorch (pytorch.org, "Get started") and the NVIDIA'
-                             ' driver, or use device "cpu"')
+            raise ValueError(
+                f'device "{name}": this PyTorch ({torch.__version__}) {built}; install'
+                ' a CUDA build of PyTorch (pytorch.org, "Get started") and the NVIDIA'
+                ' driver, or use device "cpu"'
+            )
         if name != 'cuda' and int(name[5:]) >= count:
-            raise ValueError(f'device "{name}": there are {count} CUDA GPUs; use cuda:0 to '
-                             f'cuda:{count - 1}')
+            raise ValueError(
+                f'device "{name}": there are {count} CUDA GPUs; use cuda:0 to cuda:{count - 1}'
+            )
         return name
     raise ValueError(f'device "{name}" is unknown; use "auto", "cpu", "cuda" or "cuda:0"')

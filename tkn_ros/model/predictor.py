@@ -45,8 +45,16 @@ class PredictorConfig:
     window: int = 10
 
     def __post_init__(self):
-        for name in ('keypoints', 'd_model', 'layers', 'heads', 'd_head', 'd_inner', 'd_token',
-                     'window'):
+        for name in (
+            'keypoints',
+            'd_model',
+            'layers',
+            'heads',
+            'd_head',
+            'd_inner',
+            'd_token',
+            'window',
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name} is {getattr(self, name)}, expected at least 1')
         if not 0 <= self.dropout < 1:
@@ -54,9 +62,11 @@ class PredictorConfig:
         if self.kind not in KINDS:
             raise ValueError(f'kind is "{self.kind}", expected one of {", ".join(KINDS)}')
         if not self.latent and (self.kind != 'encoder' or self.d_model != 3 * self.keypoints):
-            raise ValueError(f'explicit keypoints (latent=False) have kind "{self.kind}" and '
-                             f'd_model {self.d_model}, expected "encoder" and 3 x keypoints = '
-                             f'{3 * self.keypoints}')
+            raise ValueError(
+                f'explicit keypoints (latent=False) have kind "{self.kind}" and '
+                f'd_model {self.d_model}, expected "encoder" and 3 x keypoints = '
+                f'{3 * self.keypoints}'
+            )
 
 
 class MultiHeadAttention(nn.Module):
@@ -75,6 +85,7 @@ class MultiHeadAttention(nn.Module):
 
         causal: token j sees tokens 0 to j only.
         """
+
         def split(t: Tensor) -> Tensor:
             return t.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
@@ -91,8 +102,9 @@ class TransformerLayer(nn.Module):
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
-        self.ffn = nn.Sequential(nn.Linear(c.d_model, c.d_inner), nn.ReLU(),
-                                 nn.Linear(c.d_inner, c.d_model))
+        self.ffn = nn.Sequential(
+            nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
+        )
         self.norm2 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 

@@ -38,22 +38,30 @@ class TKNConfig:
 
     def __post_init__(self):
         if self.detector.keypoints != self.predictor.keypoints:
-            raise ValueError(f'the detector has {self.detector.keypoints} keypoints and the '
-                             f'predictor {self.predictor.keypoints}; they must be equal')
+            raise ValueError(
+                f'the detector has {self.detector.keypoints} keypoints and the '
+                f'predictor {self.predictor.keypoints}; they must be equal'
+            )
         if self.process not in PROCESSES:
             raise ValueError(f'process is "{self.process}", expected one of {", ".join(PROCESSES)}')
         form = self.detector.output, self.detector.structure, self.process
         if self.background and form != ('change', 'skip', 'parallel'):
-            raise ValueError(f'with a background of its own the detector\'s output and structure '
-                             f'and the process are "{form[0]}", "{form[1]}" and "{form[2]}"; they '
-                             'must be "change", "skip" and "parallel"')
+            raise ValueError(
+                f"with a background of its own the detector's output and structure "
+                f'and the process are "{form[0]}", "{form[1]}" and "{form[2]}"; they '
+                'must be "change", "skip" and "parallel"'
+            )
         if self.predictor.kind == 'mlp' and self.predictor.window != self.window:
-            raise ValueError(f'the MLP predictor has weights for a window of '
-                             f'{self.predictor.window}, and the model a window of {self.window}; '
-                             'they must be equal')
+            raise ValueError(
+                f'the MLP predictor has weights for a window of '
+                f'{self.predictor.window}, and the model a window of {self.window}; '
+                'they must be equal'
+            )
         if self.predictor.kind == 'sequential' and self.predictor.layers != self.window:
-            raise ValueError(f'the sequential predictor has {self.predictor.layers} layers and the '
-                             f'model a window of {self.window}; it needs one layer for each frame')
+            raise ValueError(
+                f'the sequential predictor has {self.predictor.layers} layers and the '
+                f'model a window of {self.window}; it needs one layer for each frame'
+            )
 
 
 class TKN(nn.Module):
@@ -78,7 +86,7 @@ class TKN(nn.Module):
         known = keypoints  # (B, n + predicted so far, K, 3)
         while known.shape[1] < n + horizon:
             known = torch.cat([known, self.predictor(known[:, -n:])], 1)
-        return known[:, n:n + horizon]
+        return known[:, n : n + horizon]
 
     def observe(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """All that is taken from a window: (B, n, 3, H, W) in [0, 1] -> keypoints (B, n, K, 3), and
@@ -112,8 +120,11 @@ class TKN(nn.Module):
         """
         b, m = keypoints.shape[:2]
         if not self.background:
-            shared = features if b == 1 else [
-                h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
+            shared = (
+                features
+                if b == 1
+                else [h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]
+            )
             return self.detector.decode(keypoints.flatten(0, 1), shared).unflatten(0, (b, m))
         change = self.detector.change(keypoints, features[:-1])  # (B, m, 5, H, W)
         return self.render_change(change, features, first)

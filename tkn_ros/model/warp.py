@@ -43,5 +43,10 @@ def warp(frames: Tensor, flow: Tensor) -> Tensor:
     ys = (torch.arange(height, device=flow.device, dtype=flow.dtype) * 2 + 1) / height - 1
     xs = (torch.arange(width, device=flow.device, dtype=flow.dtype) * 2 + 1) / width - 1
     base = torch.stack(torch.meshgrid(xs, ys, indexing='xy'), -1)  # (H, W, 2)
-    return F.grid_sample(frames, base + flow.permute(0, 2, 3, 1), mode='bilinear',
-                         padding_mode='border', align_corners=False)
+    return F.grid_sample(
+        frames,
+        base + flow.permute(0, 2, 3, 1),
+        mode='bilinear',
+        padding_mode='border',
+        align_corners=False,
+    )

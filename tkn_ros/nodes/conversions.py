@@ -28,8 +28,14 @@ def image_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture in a message: (H, W, 3) uint8 RGB. Raises what `video.encodings` raises."""
     if isinstance(message, CompressedImage):
         return compressed_to_rgb(message.format, message.data)
-    return to_rgb(message.encoding, message.height, message.width, message.step,
-                  bool(message.is_bigendian), message.data)
+    return to_rgb(
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+        message.data,
+    )
 
 
 def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
@@ -37,8 +43,15 @@ def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
     height, width = image.shape[:2]
     data = array('B')
     data.frombytes(image.tobytes())  # a hundred times faster than assigning the ndarray or a list
-    return Image(header=Header(stamp=to_time(stamp_ns), frame_id=frame_id), height=height,
-                 width=width, encoding='rgb8', is_bigendian=0, step=3 * width, data=data)
+    return Image(
+        header=Header(stamp=to_time(stamp_ns), frame_id=frame_id),
+        height=height,
+        width=width,
+        encoding='rgb8',
+        is_bigendian=0,
+        step=3 * width,
+        data=data,
+    )
 
 
 def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
@@ -57,12 +70,15 @@ def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, in
 
 def keypoint_frame(stamp_ns: int, keypoints: np.ndarray) -> KeypointFrame:
     """(K, 3) in pixels at one moment as a message."""
-    return KeypointFrame(stamp=to_time(stamp_ns), keypoints=[
-        Keypoint(x=x, y=y, intensity=v) for x, y, v in keypoints.tolist()])
+    return KeypointFrame(
+        stamp=to_time(stamp_ns),
+        keypoints=[Keypoint(x=x, y=y, intensity=v) for x, y, v in keypoints.tolist()],
+    )
 
 
-def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_id: str,
-                          processing_ns: int) -> PredictedKeypoints:
+def prediction_to_message(
+    prediction: Prediction, cells: tuple[int, int], frame_id: str, processing_ns: int
+) -> PredictedKeypoints:
     """A prediction as a message, its keypoints in pixels of the newest observed image."""
     height, width = prediction.newest.image.shape[:2]
 
@@ -74,7 +90,10 @@ def prediction_to_message(prediction: Prediction, cells: tuple[int, int], frame_
 
     return PredictedKeypoints(
         header=Header(stamp=to_time(prediction.newest.stamp_ns), frame_id=frame_id),
-        image_height=height, image_width=width, frame_period=prediction.period_ns / NS,
+        image_height=height,
+        image_width=width,
+        frame_period=prediction.period_ns / NS,
         observed=frames(prediction.observed_ns, prediction.observed),
         predicted=frames(prediction.predicted_ns, prediction.predicted),
-        processing_time=Duration(sec=processing_ns // NS, nanosec=processing_ns % NS))
+        processing_time=Duration(sec=processing_ns // NS, nanosec=processing_ns % NS),
+    )

@@ -18,8 +18,9 @@ class Counters:
     resets: int = 0
 
 
-def diagnostics(name: str, topic: str, counters: Counters, silent: bool,
-                values: dict) -> DiagnosticArray:
+def diagnostics(
+    name: str, topic: str, counters: Counters, silent: bool, values: dict
+) -> DiagnosticArray:
     """The message, without its stamp. It warns where no image comes (`silent`) or some are bad."""
     if silent:
         level, text = DiagnosticStatus.WARN, f'no image on {topic}'
@@ -27,6 +28,16 @@ def diagnostics(name: str, topic: str, counters: Counters, silent: bool,
         level, text = DiagnosticStatus.WARN, f'{counters.bad} bad images'
     else:
         level, text = DiagnosticStatus.OK, 'predicting'
-    return DiagnosticArray(status=[DiagnosticStatus(
-        level=level, name=name, message=text, hardware_id=topic,
-        values=[KeyValue(key=k, value=str(v)) for k, v in {**vars(counters), **values}.items()])])
+    return DiagnosticArray(
+        status=[
+            DiagnosticStatus(
+                level=level,
+                name=name,
+                message=text,
+                hardware_id=topic,
+                values=[
+                    KeyValue(key=k, value=str(v)) for k, v in {**vars(counters), **values}.items()
+                ],
+            )
+        ]
+    )

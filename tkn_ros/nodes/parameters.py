@@ -4,8 +4,9 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 
 
-def declare(node: Node, name: str, default, description: str, low=None, high=None,
-            read_only: bool = True):
+def declare(
+    node: Node, name: str, default, description: str, low=None, high=None, read_only: bool = True
+):
     """Declare a parameter and return its value. `low` and `high` are inclusive."""
     descriptor = ParameterDescriptor(description=description, read_only=read_only)
     if low is not None and isinstance(default, float):

@@ -51,36 +51,75 @@ class PredictorNode(Node):
 
     def __init__(self):
         super().__init__('predictor')
-        window = declare(self, 'window', 0, 'Frames observed for a prediction; 0: as the weights '
-                         'were trained', 0, 256)
+        window = declare(
+            self,
+            'window',
+            0,
+            'Frames observed for a prediction; 0: as the weights were trained',
+            0,
+            256,
+        )
         self.horizon = declare(self, 'horizon', 10, 'Frames predicted', 1, 1000, read_only=False)
-        frame_rate = declare(self, 'frame_rate', 0.0, 'Frames a second in the window and in the '
-                             'prediction [Hz]; 0: the camera\'s own rate', 0.0, 240.0)
-        self.stride = declare(self, 'stride', 1, 'Predict at every stride-th image', 1, 10000,
-                              read_only=False)
+        frame_rate = declare(
+            self,
+            'frame_rate',
+            0.0,
+            "Frames a second in the window and in the prediction [Hz]; 0: the camera's own rate",
+            0.0,
+            240.0,
+        )
+        self.stride = declare(
+            self, 'stride', 1, 'Predict at every stride-th image', 1, 10000, read_only=False
+        )
         weights = declare(self, 'weights', '', 'Checkpoint (.safetensors); empty: the bundled one')
         device = declare(self, 'device', 'auto', 'auto, cpu, cuda or cuda:N')
-        self.output_size = _output_size(declare(
-            self, 'output_size', [0, 0], 'Width and height [pixel] of the predicted frames; '
-            '[0, 0]: the model\'s own size; [-1, -1]: the camera\'s'))
-        transport = declare(self, 'image_transport', 'raw', 'raw: sensor_msgs/Image; compressed: '
-                            'sensor_msgs/CompressedImage on the same topic + "/compressed"')
-        threads = declare(self, 'threads', 0, 'CPU threads of the inference; 0: all cores but one, '
-                          'which the middleware and the other nodes need', 0, 256)
-        backend = declare(self, 'backend', 'auto', 'What runs the network: auto (the fastest of a '
-                          'short trial at the first start), eager, compile, onnxruntime, openvino '
-                          'or cuda')
+        self.output_size = _output_size(
+            declare(
+                self,
+                'output_size',
+                [0, 0],
+                'Width and height [pixel] of the predicted frames; '
+                "[0, 0]: the model's own size; [-1, -1]: the camera's",
+            )
+        )
+        transport = declare(
+            self,
+            'image_transport',
+            'raw',
+            'raw: sensor_msgs/Image; compressed: '
+            'sensor_msgs/CompressedImage on the same topic + "/compressed"',
+        )
+        threads = declare(
+            self,
+            'threads',
+            0,
+            'CPU threads of the inference; 0: all cores but one, '
+            'which the middleware and the other nodes need',
+            0,
+            256,
+        )
+        backend = declare(
+            self,
+            'backend',
+            'auto',
+            'What runs the network: auto (the fastest of a '
+            'short trial at the first start), eager, compile, onnxruntime, openvino '
+            'or cuda',
+        )
         if transport not in ('raw', 'compressed'):
             raise ValueError(f'image_transport is "{transport}", expected "raw" or "compressed"')
 
         # a thread more than there are free cores makes inference many times slower, not faster
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         model = load_checkpoint(weights, select_device(device))
-        self.cells = tuple(side // model.config.detector.total_stride
-                           for side in (model.config.height, model.config.width))
+        self.cells = tuple(
+            side // model.config.detector.total_stride
+            for side in (model.config.height, model.config.width)
+        )
         engine = make_backend(model, backend, horizon=self.horizon, window=window)
-        self.window = SlidingWindow(model, window, round(NS / frame_rate) if frame_rate else 0,
-                                    engine)
+        self.window = SlidingWindow(
+            model, window, round(NS / frame_rate) if frame_rate else 0, engine
+        )
         _warm_up(self.window, self.horizon, self.output_size)
 
         self.counters = Counters()
@@ -89,14 +128,15 @@ class PredictorNode(Node):
         self.stopping = False
         self.refused: set[str] = set()  # encodings already complained about
         self.latency_ms = 0.0
-        self.busy_ns = 0.  # that an image takes, a running mean
+        self.busy_ns = 0.0  # that an image takes, a running mean
         self.last_received = time.monotonic()
         self.silent = False
         self.add_on_set_parameters_callback(self._on_parameters)
 
         results = QoSProfile(depth=10)
-        self.keypoints_out = self.create_publisher(PredictedKeypoints, 'predicted_keypoints',
-                                                   results)
+        self.keypoints_out = self.create_publisher(
+            PredictedKeypoints, 'predicted_keypoints', results
+        )
         self.offering = threading.Lock()  # held while frames are published
         self.frames_out = self._offer_frames()
         self.montage_out = self.create_publisher(Image, 'debug/montage', results)
@@ -109,14 +149,16 @@ class PredictorNode(Node):
         if transport == 'compressed':
             topic += '/compressed'
         self.images_in = FollowingSubscription(
-            self, CompressedImage if transport == 'compressed' else Image, topic, self._on_image)
+            self, CompressedImage if transport == 'compressed' else Image, topic, self._on_image
+        )
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.create_timer(0.2, self._watch, clock=steady)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
         self.get_logger().info(
             f'{self.window.window} frames in, {self.horizon} out, on {self.window.device} by '
             f'{engine.name} {engine.precision} ({engine.reason}); '
-            f'waiting for images: {self.images_in.describe()}')
+            f'waiting for images: {self.images_in.describe()}'
+        )
 
     # ---- the executor's thread: store, watch, report
 
@@ -139,7 +181,8 @@ class PredictorNode(Node):
             self.get_logger().warning(
                 f'no image for {silence:.0f} s on {self.images_in.describe()}. Check the topic '
                 '(image:=..), image_transport, QoS, and for large images '
-                'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA or UDPv4 on both sides')
+                'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA or UDPv4 on both sides'
+            )
         self.silent = silence > SILENCE
 
     def _on_parameters(self, parameters) -> SetParametersResult:
@@ -159,11 +202,18 @@ class PredictorNode(Node):
 
     def _publish_diagnostics(self) -> None:
         message = diagnostics(
-            f'{self.get_fully_qualified_name()}: prediction', self.images_in.topic, self.counters,
-            self.silent, {
-                'latency_ms': f'{self.latency_ms:.1f}', 'busy_ms': f'{self.busy_ns / 1e6:.1f}',
-                'frame_period_s': self.window.period_ns / NS, 'device': self.window.device,
-                'backend': f'{self.window.backend.name} {self.window.backend.precision}'})
+            f'{self.get_fully_qualified_name()}: prediction',
+            self.images_in.topic,
+            self.counters,
+            self.silent,
+            {
+                'latency_ms': f'{self.latency_ms:.1f}',
+                'busy_ms': f'{self.busy_ns / 1e6:.1f}',
+                'frame_period_s': self.window.period_ns / NS,
+                'device': self.window.device,
+                'backend': f'{self.window.backend.name} {self.window.backend.precision}',
+            },
+        )
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics_out.publish(message)
 
@@ -183,8 +233,10 @@ class PredictorNode(Node):
                 if self.stopping or not self.context.ok():
                     return
                 self.counters.bad += 1
-                self.get_logger().error(f'an image was passed over: {type(error).__name__}: '
-                                        f'{error}', throttle_duration_sec=5.0)
+                self.get_logger().error(
+                    f'an image was passed over: {type(error).__name__}: {error}',
+                    throttle_duration_sec=5.0,
+                )
 
     def _process(self, taken: list) -> None:
         """Encode all that came, predict from the newest.
@@ -224,8 +276,10 @@ class PredictorNode(Node):
 
     def _listeners(self) -> int:
         with self.offering:
-            return sum(p.get_subscription_count() for p in (
-                self.frames_out, self.keypoints_out, self.montage_out, self.latency_out))
+            return sum(
+                p.get_subscription_count()
+                for p in (self.frames_out, self.keypoints_out, self.montage_out, self.latency_out)
+            )
 
     def _predict(self, message, started: int) -> None:
         prediction = self.window.predict(self.horizon)
@@ -235,7 +289,8 @@ class PredictorNode(Node):
         processing = time.perf_counter_ns() - started
         if self.keypoints_out.get_subscription_count():
             self.keypoints_out.publish(
-                prediction_to_message(prediction, self.cells, frame_id, processing))
+                prediction_to_message(prediction, self.cells, frame_id, processing)
+            )
         age = self.get_clock().now().nanoseconds - prediction.newest.stamp_ns
         self.latency_ms = age / 1e6
         self.counters.predictions += 1
@@ -262,10 +317,13 @@ class PredictorNode(Node):
 
     def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
         image = prediction.newest.image
-        observed, predicted = (to_pixels(k, self.cells, image.shape[:2])
-                               for k in (prediction.observed, prediction.predicted))
-        return rgb_to_image(montage(image, frames, observed, predicted),
-                            prediction.newest.stamp_ns, frame_id)
+        observed, predicted = (
+            to_pixels(k, self.cells, image.shape[:2])
+            for k in (prediction.observed, prediction.predicted)
+        )
+        return rgb_to_image(
+            montage(image, frames, observed, predicted), prediction.newest.stamp_ns, frame_id
+        )
 
     def destroy_node(self) -> None:
         """Stop the worker before the publishers go."""
@@ -280,8 +338,10 @@ def _output_size(value) -> tuple[int, int]:
     size = tuple(value)
     if size in ((0, 0), (-1, -1)) or (len(size) == 2 and all(8 <= s <= 4096 for s in size)):
         return size
-    raise ValueError(f'output_size is {list(size)}, expected [width, height] of 8 to 4096 pixels '
-                     'each, [0, 0] for the model\'s own size or [-1, -1] for the camera\'s')
+    raise ValueError(
+        f'output_size is {list(size)}, expected [width, height] of 8 to 4096 pixels '
+        "each, [0, 0] for the model's own size or [-1, -1] for the camera's"
+    )
 
 
 def _warm_up(window: SlidingWindow, horizon: int, output_size: tuple[int, int]) -> None:

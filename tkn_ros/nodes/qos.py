@@ -7,8 +7,11 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 def image_qos(reliable: bool, depth: int = 5) -> QoSProfile:
     """Volatile, keep last; best effort hears every publisher, reliable only reliable ones."""
     return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=depth, durability=DurabilityPolicy.VOLATILE,
-        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT)
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+        durability=DurabilityPolicy.VOLATILE,
+        reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+    )
 
 
 class FollowingSubscription:
@@ -21,8 +24,12 @@ class FollowingSubscription:
     """
 
     def __init__(self, node: Node, message_type, topic: str, callback):
-        self.node, self.message_type, self.topic, self.callback = (node, message_type, topic,
-                                                                   callback)
+        self.node, self.message_type, self.topic, self.callback = (
+            node,
+            message_type,
+            topic,
+            callback,
+        )
         self.reliable = self._wanted() or False
         self.subscription = self._subscribe()
 
@@ -33,8 +40,9 @@ class FollowingSubscription:
         return all(p.qos_profile.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
 
     def _subscribe(self):
-        return self.node.create_subscription(self.message_type, self.topic, self.callback,
-                                             image_qos(self.reliable))
+        return self.node.create_subscription(
+            self.message_type, self.topic, self.callback, image_qos(self.reliable)
+        )
 
     def follow(self) -> bool:
         """Adapt to the publishers of this moment. True if the subscription was recreated."""
@@ -51,6 +59,9 @@ class FollowingSubscription:
         own = 'reliable' if self.reliable else 'best effort'
         name = f'{self.message_type.__module__.split(".")[0]}/msg/{self.message_type.__name__}'
         publishers = self.node.get_publishers_info_by_topic(self.topic)
-        there = ', '.join(f'{p.node_namespace.rstrip("/")}/{p.node_name} ({p.topic_type}, '
-                          f'{p.qos_profile.reliability.name.lower()})' for p in publishers)
+        there = ', '.join(
+            f'{p.node_namespace.rstrip("/")}/{p.node_name} ({p.topic_type}, '
+            f'{p.qos_profile.reliability.name.lower()})'
+            for p in publishers
+        )
         return f'topic "{self.topic}" ({name}, {own}); publishers there: {there or "none"}'

@@ -24,20 +24,26 @@ class RecorderNode(Node):
 
     def __init__(self):
         super().__init__('recorder')
-        path = declare(self, 'bag', 'predictions.mcap', 'Where to write: a .mcap or .db3 file, or '
-                       'a folder for a whole rosbag2')
+        path = declare(
+            self,
+            'bag',
+            'predictions.mcap',
+            'Where to write: a .mcap or .db3 file, or a folder for a whole rosbag2',
+        )
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self.bag = BagWriter(path)
         self.bag.__enter__()
         self.count = 0
         definition = message_definition('tkn_ros/msg/PredictedKeypoints', message_texts())
         self._record('image', Image, 'sensor_msgs/msg/Image', None)
-        self._record('predicted_keypoints', PredictedKeypoints, 'tkn_ros/msg/PredictedKeypoints',
-                     definition)
+        self._record(
+            'predicted_keypoints', PredictedKeypoints, 'tkn_ros/msg/PredictedKeypoints', definition
+        )
         self._record('predicted_frames', Image, 'sensor_msgs/msg/Image', None, depth=400)
 
-    def _record(self, name: str, message_type, type_name: str, definition: str | None,
-                depth: int = 30) -> None:
+    def _record(
+        self, name: str, message_type, type_name: str, definition: str | None, depth: int = 30
+    ) -> None:
         topic = self.resolve_topic_name(name)
 
         def store(cdr: bytes, info: dict) -> None:

@@ -27,35 +27,63 @@ class ReplayNode(Node):
 
     def __init__(self):
         super().__init__('replay')
-        video = declare(self, 'video', '', 'Video file, folder of images, rosbag2 folder or .mcap, '
-                        'ROS 1 .bag or camera index; empty: a synthetic clip')
+        video = declare(
+            self,
+            'video',
+            '',
+            'Video file, folder of images, rosbag2 folder or .mcap, '
+            'ROS 1 .bag or camera index; empty: a synthetic clip',
+        )
         topic = declare(self, 'topic', '', 'Image topic of a bag; empty: its only one')
-        fps = declare(self, 'fps', 0.0, 'Frame rate of a folder of images [Hz]; 0: as recorded',
-                      0.0, 1000.0)
+        fps = declare(
+            self, 'fps', 0.0, 'Frame rate of a folder of images [Hz]; 0: as recorded', 0.0, 1000.0
+        )
         self.rate = declare(self, 'rate', 1.0, 'Speed of playing; 2 is twice as fast', 0.01, 100.0)
         self.loop = declare(self, 'loop', False, 'Begin again at the end')
-        self.frame_id = declare(self, 'frame_id', '', 'frame_id of the images; empty: the '
-                                'recording\'s own, else "camera"')
-        self.with_clock = declare(self, 'clock', False, 'Stamp by the recording\'s own time and '
-                                  'publish it on /clock')
-        reliable = declare(self, 'reliable', True, 'Publish reliably; false: best effort, as many '
-                           'camera drivers do')
-        self.listeners = declare(self, 'wait_for_subscribers', 0, 'Subscribers to wait for before '
-                                 'the first image', 0, 100)
-        self.wait = declare(self, 'wait_seconds', 0.0, 'How long to wait for them [s]; 0: for ever',
-                            0.0, 1e6)
-        self.seconds = declare(self, 'seconds', 0.0, 'Play only so long [s]; 0: all of it', 0.0,
-                               1e6)
+        self.frame_id = declare(
+            self,
+            'frame_id',
+            '',
+            'frame_id of the images; empty: the recording\'s own, else "camera"',
+        )
+        self.with_clock = declare(
+            self, 'clock', False, "Stamp by the recording's own time and publish it on /clock"
+        )
+        reliable = declare(
+            self,
+            'reliable',
+            True,
+            'Publish reliably; false: best effort, as many camera drivers do',
+        )
+        self.listeners = declare(
+            self,
+            'wait_for_subscribers',
+            0,
+            'Subscribers to wait for before the first image',
+            0,
+            100,
+        )
+        self.wait = declare(
+            self, 'wait_seconds', 0.0, 'How long to wait for them [s]; 0: for ever', 0.0, 1e6
+        )
+        self.seconds = declare(
+            self, 'seconds', 0.0, 'Play only so long [s]; 0: all of it', 0.0, 1e6
+        )
         self.source = open_video(video, topic, fps)
         self.sent = 0
         self.failure: Exception | None = None
         self.late = False
         self.stopping = threading.Event()
         self.images_out = self.create_publisher(Image, 'camera/image_raw', image_qos(reliable, 10))
-        self.clock_out = (self.create_publisher(Clock, '/clock', QoSProfile(depth=10))
-                          if self.with_clock else None)
-        self.get_logger().info(f'{self.source.name}: {self.source.width}x{self.source.height} at '
-                               f'{self.source.fps:.4g} Hz on {self.images_out.topic_name}')
+        self.clock_out = (
+            self.create_publisher(Clock, '/clock', QoSProfile(depth=10))
+            if self.with_clock
+            else None
+        )
+        self.get_logger().info(
+            f'{self.source.name}: {self.source.width}x{self.source.height} at '
+            f'{self.source.fps:.4g} Hz on {self.images_out.topic_name}'
+        )
         self.player = threading.Thread(target=self._play, name='player', daemon=True)
         self.player.start()
 
@@ -64,8 +92,10 @@ class ReplayNode(Node):
             began = time.monotonic()
             while self.images_out.get_subscription_count() < self.listeners:
                 if self.wait and time.monotonic() - began > self.wait:
-                    raise ValueError(f'fewer than {self.listeners} subscribers found '
-                                     f'{self.images_out.topic_name} within {self.wait:.0f} s')
+                    raise ValueError(
+                        f'fewer than {self.listeners} subscribers found '
+                        f'{self.images_out.topic_name} within {self.wait:.0f} s'
+                    )
                 self._sleep_until(time.monotonic_ns() + NS // 20)
             if self.listeners:  # and for theirs: a predictor nobody listens to yet does not predict
                 self._sleep_until(time.monotonic_ns() + NS)
@@ -95,12 +125,15 @@ class ReplayNode(Node):
             stamp = max(frame.stamp_ns, 0) + NS if self.with_clock else begun + elapsed
             if self.clock_out is not None:
                 self.clock_out.publish(Clock(clock=to_time(stamp)))
-            self.images_out.publish(rgb_to_image(
-                frame.image, stamp, self.frame_id or frame.frame_id or 'camera'))
+            self.images_out.publish(
+                rgb_to_image(frame.image, stamp, self.frame_id or frame.frame_id or 'camera')
+            )
             self.sent += 1
         if self.source.bad_count:
-            self.get_logger().warning(f'{self.source.bad_count} frames could not be read, the '
-                                      f'first: {self.source.bad_frames[0]}')
+            self.get_logger().warning(
+                f'{self.source.bad_count} frames could not be read, the '
+                f'first: {self.source.bad_frames[0]}'
+            )
         if first is None:
             raise ValueError(f'{self.source.name}: no frame could be read; give another video')
 
@@ -108,8 +141,10 @@ class ReplayNode(Node):
         rest = (moment_ns - time.monotonic_ns()) / NS
         if rest < -LATE and not self.late:
             self.late = True
-            self.get_logger().warning(f'{-rest:.1f} s behind: this machine cannot read and send '
-                                      'the recording at its own pace; lower the rate')
+            self.get_logger().warning(
+                f'{-rest:.1f} s behind: this machine cannot read and send '
+                'the recording at its own pace; lower the rate'
+            )
         while rest > 0 and self._going():
             self.stopping.wait(min(rest, 0.2))
             rest = (moment_ns - time.monotonic_ns()) / NS

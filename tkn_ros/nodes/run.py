@@ -13,8 +13,13 @@ from rclpy.exceptions import (
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
-BAD_INPUT = (ValueError, OSError, ParameterException, InvalidParameterTypeException,
-             InvalidParameterValueException)
+BAD_INPUT = (
+    ValueError,
+    OSError,
+    ParameterException,
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+)
 
 
 def run(make_node: Callable[[], Node]) -> int:

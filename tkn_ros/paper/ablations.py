@@ -40,8 +40,10 @@ DETECTORS = {
     'Fig 3b': DetectorConfig(structure='separate'),
 }
 PREDICTORS = {
-    **{kind: PredictorConfig(kind=kind) for kind in ('encoder', 'transformer', 'rnn', 'lstm',
-                                                     'gru', 'mlp')},
+    **{
+        kind: PredictorConfig(kind=kind)
+        for kind in ('encoder', 'transformer', 'rnn', 'lstm', 'gru', 'mlp')
+    },
     'explicit': EXPLICIT,
 }
 
@@ -63,28 +65,28 @@ def _row(table: str, name: str, parts: tuple[str, str], *paper: float | None) ->
 
 
 ROWS = (
-    _row('V', '3x3', ('3x3', ''), .916, 31.91),
-    _row('V', '2x2', ('2x2', ''), .862, 28.55),
-    _row('V', '1x1', ('1x1', ''), .851, 28.07),
-    _row('V', '3x3, 1x1', ('3x3, 1x1', ''), .900, 30.84),
+    _row('V', '3x3', ('3x3', ''), 0.916, 31.91),
+    _row('V', '2x2', ('2x2', ''), 0.862, 28.55),
+    _row('V', '1x1', ('1x1', ''), 0.851, 28.07),
+    _row('V', '3x3, 1x1', ('3x3, 1x1', ''), 0.900, 30.84),
     _row('VI', 'heatmap as background, Fig 3a', ('Fig 3a', 'encoder')),
-    _row('VI', 'Separation-Net, Fig 3b', ('Fig 3b', 'encoder'), .900, 30.95, .855, 26.81),
-    _row('VI', 'TKN, K = 4', ('K=4', 'encoder'), .895, 30.43, .850, 26.66),
-    _row('VI', 'TKN, K = 8', ('K=8', 'encoder'), .909, 31.28, .854, 26.72),
-    _row('VI', 'TKN, K = 12', ('K=12', 'encoder'), .914, 31.71, .863, 27.40),
-    _row('VI', 'TKN, K = 16', ('3x3', 'encoder'), .916, 31.91, .871, 27.71),
-    _row('VI', 'TKN, K = 20', ('K=20', 'encoder'), .915, 31.95, .861, 27.23),
-    _row('VI', 'TKN, K = 32', ('K=32', 'encoder'), .922, 32.48, .858, 26.92),
-    _row('VI', 'TKN, K = 64', ('K=64', 'encoder'), .925, 32.71, .849, 26.46),
-    _row('VII', 'TKN', ('3x3', 'encoder'), None, None, .871, 27.71, 17),
-    _row('VII', 'TKN+RNN', ('3x3', 'rnn'), None, None, .826, 25.61, 15),
-    _row('VII', 'TKN+LSTM', ('3x3', 'lstm'), None, None, .815, 25.19, 23),
-    _row('VII', 'TKN+GRU', ('3x3', 'gru'), None, None, .829, 25.82, 22),
-    _row('VII', 'TKN+MLP', ('3x3', 'mlp'), None, None, .814, 25.12, 13),
-    _row('VIII', 'encoder only', ('3x3', 'encoder'), None, None, .871, 27.71, 17),
-    _row('VIII', 'whole transformer', ('3x3', 'transformer'), None, None, .800, 25.87, 93),
-    _row('IX', 'explicit', ('3x3', 'explicit'), None, None, .852, 26.50),
-    _row('IX', 'latent', ('3x3', 'encoder'), None, None, .871, 27.71),
+    _row('VI', 'Separation-Net, Fig 3b', ('Fig 3b', 'encoder'), 0.900, 30.95, 0.855, 26.81),
+    _row('VI', 'TKN, K = 4', ('K=4', 'encoder'), 0.895, 30.43, 0.850, 26.66),
+    _row('VI', 'TKN, K = 8', ('K=8', 'encoder'), 0.909, 31.28, 0.854, 26.72),
+    _row('VI', 'TKN, K = 12', ('K=12', 'encoder'), 0.914, 31.71, 0.863, 27.40),
+    _row('VI', 'TKN, K = 16', ('3x3', 'encoder'), 0.916, 31.91, 0.871, 27.71),
+    _row('VI', 'TKN, K = 20', ('K=20', 'encoder'), 0.915, 31.95, 0.861, 27.23),
+    _row('VI', 'TKN, K = 32', ('K=32', 'encoder'), 0.922, 32.48, 0.858, 26.92),
+    _row('VI', 'TKN, K = 64', ('K=64', 'encoder'), 0.925, 32.71, 0.849, 26.46),
+    _row('VII', 'TKN', ('3x3', 'encoder'), None, None, 0.871, 27.71, 17),
+    _row('VII', 'TKN+RNN', ('3x3', 'rnn'), None, None, 0.826, 25.61, 15),
+    _row('VII', 'TKN+LSTM', ('3x3', 'lstm'), None, None, 0.815, 25.19, 23),
+    _row('VII', 'TKN+GRU', ('3x3', 'gru'), None, None, 0.829, 25.82, 22),
+    _row('VII', 'TKN+MLP', ('3x3', 'mlp'), None, None, 0.814, 25.12, 13),
+    _row('VIII', 'encoder only', ('3x3', 'encoder'), None, None, 0.871, 27.71, 17),
+    _row('VIII', 'whole transformer', ('3x3', 'transformer'), None, None, 0.800, 25.87, 93),
+    _row('IX', 'explicit', ('3x3', 'explicit'), None, None, 0.852, 26.50),
+    _row('IX', 'latent', ('3x3', 'encoder'), None, None, 0.871, 27.71),
 )
 
 
@@ -92,17 +94,32 @@ class AblationError(ValueError):
     """The folder of results cannot be used; the message says why and what to do."""
 
 
-def run_ablations(clips: Sequence[np.ndarray], test_clips: Sequence[np.ndarray], budget: int,
-                  out: Path, tables: Sequence[str] = TABLES, horizon: int = 20, batch: int = 32,
-                  seed: int = 0, data: str = '') -> dict:
+def run_ablations(
+    clips: Sequence[np.ndarray],
+    test_clips: Sequence[np.ndarray],
+    budget: int,
+    out: Path,
+    tables: Sequence[str] = TABLES,
+    horizon: int = 20,
+    batch: int = 32,
+    seed: int = 0,
+    data: str = '',
+) -> dict:
     """Train and evaluate what the rows of `tables` need; return the contents of results.json.
 
     clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and the
     detectors; what it holds already is not done again. `data` names the clips, so that a folder
     of results is not continued on others. Raises AblationError where it was of another setting.
     """
-    settings = {'budget': budget, 'batch': batch, 'seed': seed, 'horizon': horizon, 'data': data,
-                'height': clips[0].shape[1], 'width': clips[0].shape[2]}
+    settings = {
+        'budget': budget,
+        'batch': batch,
+        'seed': seed,
+        'horizon': horizon,
+        'data': data,
+        'height': clips[0].shape[1],
+        'width': clips[0].shape[2],
+    }
     runs = cut_runs(test_clips, WINDOW, horizon)
     results = _open_results(out / 'results.json', settings)
     if not results['repeating']:
@@ -120,14 +137,22 @@ def run_ablations(clips: Sequence[np.ndarray], test_clips: Sequence[np.ndarray],
             write_json(out / 'results.json', results)
         key = f'{row.detector} + {row.predictor}'
         if row.predictor and key not in results['predictors']:
-            results['predictors'][key] = _train_and_predict(row, weights, clips, runs, budget,
-                                                            batch, seed)
+            results['predictors'][key] = _train_and_predict(
+                row, weights, clips, runs, budget, batch, seed
+            )
             write_json(out / 'results.json', results)
     return results
 
 
-def _train_and_predict(row: Row, weights: Path, clips: Sequence[np.ndarray],
-                       runs: Sequence[np.ndarray], budget: int, batch: int, seed: int) -> dict:
+def _train_and_predict(
+    row: Row,
+    weights: Path,
+    clips: Sequence[np.ndarray],
+    runs: Sequence[np.ndarray],
+    budget: int,
+    batch: int,
+    seed: int,
+) -> dict:
     config = DETECTORS[row.detector]
     predictor = replace(PREDICTORS[row.predictor], keypoints=config.keypoints)
     with torch.device('meta'):
@@ -141,8 +166,10 @@ def _train_and_predict(row: Row, weights: Path, clips: Sequence[np.ndarray],
     model.eval()
     frames = torch.zeros(1, WINDOW, 3, *runs[0].shape[1:3])
     horizon = len(runs[0]) - WINDOW
-    return {**evaluate_prediction(model, runs, WINDOW),
-            'ms': milliseconds(lambda: model(frames, horizon))}
+    return {
+        **evaluate_prediction(model, runs, WINDOW),
+        'ms': milliseconds(lambda: model(frames, horizon)),
+    }
 
 
 def _save_detector(path: Path, detector: KeypointDetector) -> None:
@@ -164,40 +191,50 @@ def _open_results(path: Path, settings: dict) -> dict:
         found = results['settings']
         results['detectors'], results['predictors'], results['repeating']
     except (ValueError, KeyError, TypeError) as error:
-        raise AblationError(f'{path}: not results of this command ({error!r}); remove it or give '
-                            'another --out') from None
+        raise AblationError(
+            f'{path}: not results of this command ({error!r}); remove it or give another --out'
+        ) from None
     for name, value in settings.items():
         if found.get(name) != value:
-            raise AblationError(f'{path} is of {name} {found.get(name)}, and now it is {value}; '
-                                'give another --out or the same settings')
+            raise AblationError(
+                f'{path} is of {name} {found.get(name)}, and now it is {value}; '
+                'give another --out or the same settings'
+            )
     return results
 
 
 def format_ablations(results: dict, tables: Sequence[str] = TABLES) -> str:
     """Ours beside the paper's, as text for a terminal."""
     s, still = results['settings'], results['repeating']
-    lines = [f'{"":37}{"reconstruction":^26}{"prediction":^26}',
-             f'{"table":6}{"":31}{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6} '
-             f'{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6}{"ms":>9}{"paper":>6}']
+    lines = [
+        f'{"":37}{"reconstruction":^26}{"prediction":^26}',
+        f'{"table":6}{"":31}{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6} '
+        f'{"SSIM":>6}{"paper":>6}{"PSNR":>7}{"paper":>6}{"ms":>9}{"paper":>6}',
+    ]
     for row in (r for r in ROWS if r.table in tables):
         rec = results['detectors'].get(row.detector, {})
         pred = results['predictors'].get(f'{row.detector} + {row.predictor}', {})
         if row.table in ('VII', 'VIII', 'IX'):
             rec = {}
         p = row.paper
-        lines.append(f'{row.table:6}{row.name:31}'
-                     f'{_number(rec.get("ssim"), 6, 3)}{_number(p.get("rec_ssim"), 6, 3)}'
-                     f'{_number(rec.get("psnr"), 7, 2)}{_number(p.get("rec_psnr"), 6, 2)} '
-                     f'{_number(pred.get("ssim"), 6, 3)}{_number(p.get("pred_ssim"), 6, 3)}'
-                     f'{_number(pred.get("psnr"), 7, 2)}{_number(p.get("pred_psnr"), 6, 2)}'
-                     f'{_number(pred.get("ms"), 9, 1)}{_number(p.get("ms"), 6, 0)}')
-    lines += [f'{"":6}{"repeating the newest frame":31}{"":26}'
-              f'{_number(still.get("ssim"), 6, 3)}{"":6}{_number(still.get("psnr"), 7, 2)}', '',
-              f'Ours: {s["budget"]} steps of {s["batch"]} for each detector and each predictor, '
-              f'{s["width"]}x{s["height"]}, {WINDOW} -> {s["horizon"]} frames, {s["data"]};',
-              'SSIM and PSNR per frame (RGB in [0, 1], Gaussian window 11), mean over frames, then '
-              'runs; ms for a whole prediction on this CPU.',
-              'Paper: KTH, 750 epochs, 10 -> 20 frames; ms on an RTX 3090.']
+        lines.append(
+            f'{row.table:6}{row.name:31}'
+            f'{_number(rec.get("ssim"), 6, 3)}{_number(p.get("rec_ssim"), 6, 3)}'
+            f'{_number(rec.get("psnr"), 7, 2)}{_number(p.get("rec_psnr"), 6, 2)} '
+            f'{_number(pred.get("ssim"), 6, 3)}{_number(p.get("pred_ssim"), 6, 3)}'
+            f'{_number(pred.get("psnr"), 7, 2)}{_number(p.get("pred_psnr"), 6, 2)}'
+            f'{_number(pred.get("ms"), 9, 1)}{_number(p.get("ms"), 6, 0)}'
+        )
+    lines += [
+        f'{"":6}{"repeating the newest frame":31}{"":26}'
+        f'{_number(still.get("ssim"), 6, 3)}{"":6}{_number(still.get("psnr"), 7, 2)}',
+        '',
+        f'Ours: {s["budget"]} steps of {s["batch"]} for each detector and each predictor, '
+        f'{s["width"]}x{s["height"]}, {WINDOW} -> {s["horizon"]} frames, {s["data"]};',
+        'SSIM and PSNR per frame (RGB in [0, 1], Gaussian window 11), mean over frames, then '
+        'runs; ms for a whole prediction on this CPU.',
+        'Paper: KTH, 750 epochs, 10 -> 20 frames; ms on an RTX 3090.',
+    ]
     return '\n'.join(lines)
 
 

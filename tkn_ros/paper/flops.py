@@ -43,7 +43,9 @@ def _thop_macs(module: nn.Module, x: Tensor, args: tuple) -> float:
     try:
         import thop  # here, since only the tables of sizes need it
     except ImportError as error:
-        raise OSError(f'the package thop cannot be imported ({error}), and the paper\'s way of '
-                      'counting needs it: pip install thop setuptools') from None
+        raise OSError(
+            f"the package thop cannot be imported ({error}), and the paper's way of "
+            'counting needs it: pip install thop setuptools'
+        ) from None
     with torch.no_grad():
         return thop.profile(module, (x, *args), verbose=False)[0]

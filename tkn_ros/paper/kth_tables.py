@@ -10,9 +10,15 @@ from tkn_ros.evaluation.runs import milliseconds
 from tkn_ros.model.tkn import TKN
 
 HORIZON = 20
-TABLE_1 = {'SSIM': .871, 'PSNR': 27.71, 'ms': 17, 'fps': 1176}
-TABLE_2 = {'boxing': .897, 'handclapping': .908, 'handwaving': .898, 'jogging': .762,
-           'running': .759, 'walking': .806}
+TABLE_1 = {'SSIM': 0.871, 'PSNR': 27.71, 'ms': 17, 'fps': 1176}
+TABLE_2 = {
+    'boxing': 0.897,
+    'handclapping': 0.908,
+    'handwaving': 0.898,
+    'jogging': 0.762,
+    'running': 0.759,
+    'walking': 0.806,
+}
 SEQUENCES_IN_TEST = 9 * 6 * 4 * 4  # persons, classes, scenes, sequences (one file is missing)
 
 
@@ -29,21 +35,29 @@ def format_kth(results: dict, model: TKN) -> str:
     psnr, ssim = (np.mean([clip['model'][name] for clip in clips]) for name in ('psnr', 'ssim'))
     count = len(clips)
     lines = [
-        '', f'Table I, KTH, {window} -> {horizon} frames:',
+        '',
+        f'Table I, KTH, {window} -> {horizon} frames:',
         f'{"":8}{"SSIM":>8}{"PSNR":>8}{"ms":>8}{"fps":>8}',
         f'{"paper":8}{TABLE_1["SSIM"]:8.3f}{TABLE_1["PSNR"]:8.2f}{TABLE_1["ms"]:8}'
         f'{TABLE_1["fps"]:8}   (10 -> 20, trained on 16 persons; ms on an RTX 3090)',
         f'{"ours":8}{ssim:8.3f}{psnr:8.2f}{took:8.1f}{horizon / took * 1e3:8.0f}'
         f'   (ms on this {device.type.upper()})',
-        '', 'Table II, SSIM of each class:',
+        '',
+        'Table II, SSIM of each class:',
         f'{"":8}' + ''.join(f'{c:>14}' for c in CLASSES),
         f'{"paper":8}' + ''.join(f'{TABLE_2[c]:14.3f}' for c in CLASSES),
-        f'{"ours":8}' + ''.join(
+        f'{"ours":8}'
+        + ''.join(
             f'{classes[c]["model"]["ssim"]:14.3f}' if c in classes else f'{"-":>14}'
-            for c in CLASSES),
-        '', f'Ours is measured on {count} test sequences of {", ".join(sorted(classes))}; the '
-        f'paper\'s test split has about {SEQUENCES_IN_TEST}.']
+            for c in CLASSES
+        ),
+        '',
+        f'Ours is measured on {count} test sequences of {", ".join(sorted(classes))}; the '
+        f"paper's test split has about {SEQUENCES_IN_TEST}.",
+    ]
     if count < SEQUENCES_IN_TEST // 2 or horizon != HORIZON:
-        lines.append('With so little data, or another horizon, the rows do not compare: they show '
-                     'that the way from data to table works.')
+        lines.append(
+            'With so little data, or another horizon, the rows do not compare: they show '
+            'that the way from data to table works.'
+        )
     return '\n'.join(lines) + '\n'

@@ -23,7 +23,11 @@ from tkn_ros.video.writers import whole_file
 
 WINDOW, SIDE = 10, 64
 KERNELS = {  # Table V: one for each layer; the mixed row keeps 3x3 where the map changes its size
-    '3x3': (3,) * 6, '2x2': (2,) * 6, '1x1': (1,) * 6, '3x3, 1x1': (1, 3, 1, 1, 3, 1)}
+    '3x3': (3,) * 6,
+    '2x2': (2,) * 6,
+    '1x1': (1,) * 6,
+    '3x3, 1x1': (1, 3, 1, 1, 3, 1),
+}
 EXPLICIT = PredictorConfig(latent=False, d_model=48, d_inner=192)  # Table IX: d_model is 3K
 
 
@@ -60,19 +64,37 @@ def size_rows() -> list[SizeRow]:
         _whole('III', 'TKN', '19.1', '1.6', lambda: build(TKNConfig())),
         _whole('III', 'TKN (w/o tp)', '19.1', '1.6', lambda: FrameByFrame(build(TKNConfig()))),
         _whole('III', 'TKN-Sequential', '105', '3.5', lambda: LiteralSequential(build(sequential))),
-        _whole('III', 'TKN-Sequential, each frame encoded once', '105', '3.5',
-               lambda: build(sequential)),
-        _whole('III', 'TKN-Sequential, widths as stated', '105', '3.5',
-               lambda: LiteralSequential(build(stated))),
+        _whole(
+            'III',
+            'TKN-Sequential, each frame encoded once',
+            '105',
+            '3.5',
+            lambda: build(sequential),
+        ),
+        _whole(
+            'III',
+            'TKN-Sequential, widths as stated',
+            '105',
+            '3.5',
+            lambda: LiteralSequential(build(stated)),
+        ),
         _detector('IV', 'TKN detector', '0.1', '1.4', KERNELS['3x3']),
         _predictor('IV', 'TKN predictor', '18.9', '0.2', PredictorConfig()),
     ]
-    for name, params, g in (('3x3', '0.14', '1.4'), ('2x2', '0.06', '0.5'), ('1x1', '0.02', '0.2'),
-                            ('3x3, 1x1', '0.08', '0.9')):
+    for name, params, g in (
+        ('3x3', '0.14', '1.4'),
+        ('2x2', '0.06', '0.5'),
+        ('1x1', '0.02', '0.2'),
+        ('3x3, 1x1', '0.08', '0.9'),
+    ):
         rows.append(_detector('V', name, params, g, KERNELS[name]))
     rows.append(_whole('VII', 'TKN', '19.1', '1.6', lambda: build(TKNConfig())))
-    for kind, params, g in (('rnn', '47.5', '1.9'), ('lstm', '189.1', '3.3'),
-                            ('gru', '141.9', '2.8'), ('mlp', '14.4', '1.5')):
+    for kind, params, g in (
+        ('rnn', '47.5', '1.9'),
+        ('lstm', '189.1', '3.3'),
+        ('gru', '141.9', '2.8'),
+        ('mlp', '14.4', '1.5'),
+    ):
         config = TKNConfig(predictor=PredictorConfig(kind=kind))
         rows.append(_whole('VII', f'TKN+{kind.upper()}', params, g, lambda c=config: build(c)))
     rows.append(_predictor('IX', 'explicit', '0.7', '0.01', EXPLICIT))
@@ -109,29 +131,46 @@ def difference(ours: float, paper: str) -> str:
 
 def format_sizes(rows: list[SizeRow]) -> str:
     """The rows as text for a terminal."""
-    lines = [f'{"":6}{"":40}{"parameters [M]":^26}{"multiply-accumulates [G]":^34}',
-             f'{"table":6}{"":40}{"paper":>6}{"ours":>8}{"":3}{"":9}'
-             f'{"paper":>6}{"thop":>8}{"":3}{"":9}{"true":>8}']
+    lines = [
+        f'{"":6}{"":40}{"parameters [M]":^26}{"multiply-accumulates [G]":^34}',
+        f'{"table":6}{"":40}{"paper":>6}{"ours":>8}{"":3}{"":9}'
+        f'{"paper":>6}{"thop":>8}{"":3}{"":9}{"true":>8}',
+    ]
     for r in rows:
         lines.append(
             f'{r.table:6}{r.name:40}{r.paper_params_m:>6}{r.params_m:8.3f}   '
             f'{difference(r.params_m, r.paper_params_m):<12}'
             f'{r.paper_g:>3}{r.gmacs_thop:8.3f}   {difference(r.gmacs_thop, r.paper_g):<12}'
-            f'{r.gmacs_true:5.3f}')
+            f'{r.gmacs_true:5.3f}'
+        )
     lines.append('')
-    lines.append('"=": equal to every digit the paper prints (in brackets, to its printed figure). '
-                 'thop: as the paper counted;')
-    lines.append('true: the products that are really made. docs/paper.md explains every row that '
-                 'is not equal.')
+    lines.append(
+        '"=": equal to every digit the paper prints (in brackets, to its printed figure). '
+        'thop: as the paper counted;'
+    )
+    lines.append(
+        'true: the products that are really made. docs/paper.md explains every row that '
+        'is not equal.'
+    )
     return '\n'.join(lines)
 
 
 def sizes_as_json(rows: list[SizeRow]) -> dict:
     """{"rows": [{table, name, params_m, gmacs_thop, gmacs_true, paper_params_m, paper_g}]}."""
-    return {'rows': [{
-        'table': r.table, 'name': r.name, 'params_m': r.params_m, 'gmacs_thop': r.gmacs_thop,
-        'gmacs_true': r.gmacs_true, 'paper_params_m': float(r.paper_params_m),
-        'paper_g': float(r.paper_g)} for r in rows]}
+    return {
+        'rows': [
+            {
+                'table': r.table,
+                'name': r.name,
+                'params_m': r.params_m,
+                'gmacs_thop': r.gmacs_thop,
+                'gmacs_true': r.gmacs_true,
+                'paper_params_m': float(r.paper_params_m),
+                'paper_g': float(r.paper_g),
+            }
+            for r in rows
+        ]
+    }
 
 
 def write_json(path: str | Path, value: dict) -> None:

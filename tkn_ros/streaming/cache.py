@@ -61,8 +61,10 @@ def fingerprint(model: TKN) -> str:
         del config[name]
     digest.update(json.dumps(config, sort_keys=True).encode())
     here = Path(__file__).parent
-    sources = [*Path(tkn_ros.model.__file__).parent.rglob('*.py'),
-               *(here / f'{name}.py' for name in ('stages', 'rewrites', 'graphs'))]
+    sources = [
+        *Path(tkn_ros.model.__file__).parent.rglob('*.py'),
+        *(here / f'{name}.py' for name in ('stages', 'rewrites', 'graphs')),
+    ]
     for source in sorted(sources):
         digest.update(source.read_bytes())
     for name, tensor in model.state_dict().items():

@@ -17,13 +17,21 @@ from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
 class Cameras:
     """A `SlidingWindow` for each name; window, period_ns, backend and stride as there."""
 
-    def __init__(self, model: TKN, names: Sequence[str], window: int = 0, period_ns: int = 0,
-                 backend: Backend | None = None, stride: int = 1):
+    def __init__(
+        self,
+        model: TKN,
+        names: Sequence[str],
+        window: int = 0,
+        period_ns: int = 0,
+        backend: Backend | None = None,
+        stride: int = 1,
+    ):
         if not names or len(set(names)) != len(names):
             raise ValueError(f'cameras are {list(names)}, expected one or more different names')
         self.backend = backend or EagerBackend(model)
-        self.windows = {name: SlidingWindow(model, window, period_ns, self.backend, stride)
-                        for name in names}
+        self.windows = {
+            name: SlidingWindow(model, window, period_ns, self.backend, stride) for name in names
+        }
 
     def push(self, images: Mapping[str, tuple[int, np.ndarray]]) -> dict[str, str]:
         """Encode one frame each, {name: (stamp_ns, (H, W, 3) uint8 RGB)}, of some or all cameras.
@@ -37,8 +45,11 @@ class Cameras:
             keypoints, features = self.backend.encode(np.stack(self._filled(frames)))  # (B, K, 3)
             for i, name in enumerate(new):
                 stamp, image = images[name]
-                self.windows[name].keep(Observation(
-                    stamp, keypoints[i], [h[i:i + 1] for h in features], image, frames[i]))
+                self.windows[name].keep(
+                    Observation(
+                        stamp, keypoints[i], [h[i : i + 1] for h in features], image, frames[i]
+                    )
+                )
         return {name: reason or '' for name, reason in reasons.items()}
 
     def predict(self, horizon: int) -> dict[str, Prediction]:
@@ -49,11 +60,14 @@ class Cameras:
         windows = self._filled([keypoints for _, keypoints, _ in due.values()])
         observed = torch.stack(windows)  # (B, n, K, 3)
         predicted = self.backend.predict(observed, horizon)  # (B, m, K, 3)
-        return {name: self.windows[name].make_prediction(*sample, predicted[i])
-                for i, (name, sample) in enumerate(due.items())}
+        return {
+            name: self.windows[name].make_prediction(*sample, predicted[i])
+            for i, (name, sample) in enumerate(due.items())
+        }
 
-    def render(self, predictions: Mapping[str, Prediction],
-               size: tuple[int, int] | None = None) -> dict[str, np.ndarray]:
+    def render(
+        self, predictions: Mapping[str, Prediction], size: tuple[int, int] | None = None
+    ) -> dict[str, np.ndarray]:
         """The frames of predictions that `predict` gave together: (m, H, W, 3) uint8 each."""
         if not predictions:
             return {}
@@ -62,10 +76,16 @@ class Cameras:
         source_keypoints = torch.stack([o.keypoints for o in seen])  # (B, K, 3)
         keypoints = torch.from_numpy(np.stack([p.predicted for p in filled]))
         features = [torch.cat(h) for h in zip(*(o.features for o in seen))]
-        frames, images = (np.stack(self._filled(list(pictures))) for pictures in zip(*(
-            self.windows[name].window_images(p, size) for name, p in predictions.items())))
+        frames, images = (
+            np.stack(self._filled(list(pictures)))
+            for pictures in zip(
+                *(self.windows[name].window_images(p, size) for name, p in predictions.items())
+            )
+        )
         features, source = render_context(self.backend, features, frames, images)
-        frames = self.backend.render(keypoints.to(source_keypoints), source_keypoints, features, source)
+        frames = self.backend.render(
+            keypoints.to(source_keypoints), source_keypoints, features, source
+        )
         return dict(zip(predictions, frames))
 
     def _filled(self, rows: list) -> list:

@@ -46,7 +46,7 @@ class WholeGraph(nn.Module):
             if self.residual:
                 following = following + known[:, -1:]
             known = torch.cat([known, following], 1)
-        predicted = known[:, n:n + self.horizon]
+        predicted = known[:, n : n + self.horizon]
         source = frames[:, -1]
         if 'background' in self.stages:
             source = source_and_mean(frames)
@@ -63,8 +63,15 @@ class Exported:
     frames_error: int
 
 
-def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'whole',
-           horizon: int = 10, cameras: int = 1, window: int = 0) -> list[Exported]:
+def export(
+    model: TKN,
+    folder: str | Path,
+    kind: str = 'onnx',
+    parts: str = 'whole',
+    horizon: int = 10,
+    cameras: int = 1,
+    window: int = 0,
+) -> list[Exported]:
     """Write the network into `folder`; kind: one of FORMATS; parts: 'whole' or 'stages'.
 
     Raises BackendError where a package is missing, ExportError where the written file, read again
@@ -87,12 +94,23 @@ def export(model: TKN, folder: str | Path, kind: str = 'onnx', parts: str = 'who
         results = _write_and_run(module, inputs, names, kind, path)
         done.append(_check(path, results, expected))
         described[name] = {
-            'file': path.name, 'inputs': _describe(names[0], inputs),
+            'file': path.name,
+            'inputs': _describe(names[0], inputs),
             'outputs': _describe(names[1], expected),
-            'difference': {'keypoints': done[-1].keypoints_error, 'frames': done[-1].frames_error}}
-    (folder / 'export.json').write_text(json.dumps({
-        'residual': config.predictor.residual, 'window': window, 'horizon': horizon,
-        'graphs': described}, indent=1) + '\n')
+            'difference': {'keypoints': done[-1].keypoints_error, 'frames': done[-1].frames_error},
+        }
+    (folder / 'export.json').write_text(
+        json.dumps(
+            {
+                'residual': config.predictor.residual,
+                'window': window,
+                'horizon': horizon,
+                'graphs': described,
+            },
+            indent=1,
+        )
+        + '\n'
+    )
     return done
 
 
@@ -121,10 +139,17 @@ def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[
     if 'background' in modules:
         source = source_and_mean(frames)
         features.append(modules['background'](frames))
-    return {'encode': (newest,), 'predict': (moved[:, :window].contiguous(),),
-            'background': (frames,),
-            'draw': (moved[:, :horizon].contiguous(), keypoints, source,
-                     *(h.contiguous() for h in features))}
+    return {
+        'encode': (newest,),
+        'predict': (moved[:, :window].contiguous(),),
+        'background': (frames,),
+        'draw': (
+            moved[:, :horizon].contiguous(),
+            keypoints,
+            source,
+            *(h.contiguous() for h in features),
+        ),
+    }
 
 
 @torch.no_grad()
@@ -154,20 +179,24 @@ def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndar
 
             from tkn_ros.streaming.backends.openvino import openvino_core
         except ImportError:
-            raise BackendError('format "openvino" needs the package openvino: '
-                               'pip install openvino') from None
+            raise BackendError(
+                'format "openvino" needs the package openvino: pip install openvino'
+            ) from None
         openvino.save_model(to_openvino(module, inputs, names), path, compress_to_fp16=False)
         core = openvino_core()
-        compiled = core.compile_model(core.read_model(path), 'CPU',
-                                      {'INFERENCE_PRECISION_HINT': 'f32'})
+        compiled = core.compile_model(
+            core.read_model(path), 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'}
+        )
         results = compiled({port: feed[port.get_any_name()] for port in compiled.inputs})
         return [np.array(results[port]) for port in compiled.outputs]
     try:
         path.write_bytes(to_onnx(module, inputs, names))
         import onnxruntime
     except ImportError as error:
-        raise BackendError(f'format "onnx" needs the package {error.name} (the second to check '
-                           'the file): pip install onnx onnxruntime') from None
+        raise BackendError(
+            f'format "onnx" needs the package {error.name} (the second to check '
+            'the file): pip install onnx onnxruntime'
+        ) from None
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
     return session.run(None, {port.name: feed[port.name] for port in session.get_inputs()})
 
@@ -177,8 +206,9 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
     for result, tensor in zip(results, expected):
         reference = tensor.numpy()
         if result.shape != reference.shape:
-            raise ExportError(f'{path}: an output has shape {result.shape}, expected '
-                              f'{reference.shape}')
+            raise ExportError(
+                f'{path}: an output has shape {result.shape}, expected {reference.shape}'
+            )
         off = np.abs(result.astype(np.float64) - reference).max()
         if reference.dtype == np.uint8:
             frames_error = max(frames_error, int(off))
@@ -188,10 +218,13 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
         raise ExportError(
             f'{path}: read again it differs from the reference by {keypoints_error:.2g} in the '
             f'keypoints and {frames_error} of 255 in the frames, more than {KEYPOINTS_TOLERANCE} and '
-            f'{FRAMES_TOLERANCE}; do not use it, try another format')
+            f'{FRAMES_TOLERANCE}; do not use it, try another format'
+        )
     return Exported(path, keypoints_error, frames_error)
 
 
 def _describe(names: list[str], tensors) -> list[dict]:
-    return [{'name': name, 'shape': list(t.shape), 'type': str(t.dtype).removeprefix('torch.')}
-            for name, t in zip(names, tensors)]
+    return [
+        {'name': name, 'shape': list(t.shape), 'type': str(t.dtype).removeprefix('torch.')}
+        for name, t in zip(names, tensors)
+    ]

@@ -20,32 +20,47 @@ def stage_names(stage: str, inputs: int) -> tuple[list[str], list[str]]:
     if stage == 'draw':
         features = [f'h{i + 1}' for i in range(inputs - 3)]
         return ['keypoints', 'own_keypoints', 'frame', *features], ['predicted_frames']
-    return {'encode': (['frames'], ['keypoints']),
-            'predict': (['keypoints'], ['predicted_keypoints']),
-            'background': (['frames'], ['drift']),
-            'whole': (['frames'], ['predicted_frames', 'predicted_keypoints'])}[stage]
+    return {
+        'encode': (['frames'], ['keypoints']),
+        'predict': (['keypoints'], ['predicted_keypoints']),
+        'background': (['frames'], ['drift']),
+        'whole': (['frames'], ['predicted_frames', 'predicted_keypoints']),
+    }[stage]
 
 
-def to_onnx(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[str], list[str]],
-            ) -> bytes:
+def to_onnx(
+    module: nn.Module,
+    inputs: Sequence[Tensor],
+    names: tuple[list[str], list[str]],
+) -> bytes:
     """An ONNX file's bytes. Needs the package onnx; ImportError without it."""
     import onnx  # noqa: F401 - torch's own message does not say how to install it
+
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # shapes are fixed on purpose
-        torch.onnx.export(module, tuple(inputs), buffer, dynamo=False, opset_version=OPSET,
-                          input_names=names[0], output_names=names[1])
+        torch.onnx.export(
+            module,
+            tuple(inputs),
+            buffer,
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=names[0],
+            output_names=names[1],
+        )
     return buffer.getvalue()
 
 
 def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[str], list[str]]):
     """An `openvino.Model`."""
     import openvino
+
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         traced = torch.jit.trace(module, tuple(inputs), check_trace=False)
-        graph = openvino.convert_model(traced, example_input=tuple(inputs),
-                                       input=[tuple(t.shape) for t in inputs])
+        graph = openvino.convert_model(
+            traced, example_input=tuple(inputs), input=[tuple(t.shape) for t in inputs]
+        )
     for ports, of_ports in ((graph.inputs, names[0]), (graph.outputs, names[1])):
         for port, name in zip(ports, of_ports):
             port.get_tensor().set_names({name})
@@ -58,6 +73,7 @@ def weights_to_int8(graph) -> None:
     The CPU multiplies in bfloat16 still; what is saved is half the reading of the weights.
     """
     from openvino import opset13 as ops
+
     for node in graph.get_ordered_ops():
         if node.get_type_name() != 'MatMul' or not node.get_attributes()['transpose_b']:
             continue

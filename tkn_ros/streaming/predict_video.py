@@ -39,8 +39,13 @@ class PredictedFrame:
     actual: np.ndarray | None
 
 
-def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, int] | None = None,
-                   last: bool = False) -> Iterator[PredictedFrame]:
+def predict_frames(
+    model: TKN,
+    source: Source,
+    horizon: int,
+    size: tuple[int, int] | None = None,
+    last: bool = False,
+) -> Iterator[PredictedFrame]:
     """What had been predicted for each moment, `horizon` frames at a time.
 
     The first prediction is made when the window is full, each other one when the moments of the
@@ -65,9 +70,11 @@ def predict_frames(model: TKN, source: Source, horizon: int, size: tuple[int, in
             waiting = _predict(window, number, horizon, size)
             ready = True
     if newest is None or not (ready or window.ready):
-        raise VideoError(f'{source.name}: {number + 1} frames are too few, or too far apart; the '
-                         f'window needs {window.window} at {source.fps:g} frames per second; give '
-                         'a longer recording, or weights of a shorter window')
+        raise VideoError(
+            f'{source.name}: {number + 1} frames are too few, or too far apart; the '
+            f'window needs {window.window} at {source.fps:g} frames per second; give '
+            'a longer recording, or weights of a shorter window'
+        )
     if last or (waiting and waiting[0].from_ns != newest.stamp_ns):
         waiting = _predict(window, number, horizon, size) if window.ready else waiting
     yield from waiting
@@ -77,8 +84,10 @@ def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[Pre
     prediction = window.predict(horizon)
     images = window.render(prediction, size)  # (m, H, W, 3)
     newest = prediction.newest.stamp_ns
-    return [PredictedFrame(number + 1 + j, stamp, newest, image, None)
-            for j, (stamp, image) in enumerate(zip(prediction.predicted_ns, images))]
+    return [
+        PredictedFrame(number + 1 + j, stamp, newest, image, None)
+        for j, (stamp, image) in enumerate(zip(prediction.predicted_ns, images))
+    ]
 
 
 def check_out(out: str | Path) -> None:
@@ -86,24 +95,34 @@ def check_out(out: str | Path) -> None:
     out = Path(out)
     known = ('.mp4', '.gif', '.mcap')
     if out.suffix.lower() not in (*known, '') and not out.is_dir():
-        raise VideoError(f'{out}: "{out.suffix}" is not written here; give a name that ends in '
-                         f'{", ".join(known)}, or a folder')
+        raise VideoError(
+            f'{out}: "{out.suffix}" is not written here; give a name that ends in '
+            f'{", ".join(known)}, or a folder'
+        )
     if out.suffix.lower() in known and out.is_dir():
         raise VideoError(f'{out}: is a folder; remove it or choose another name')
     if out.is_file() and out.suffix == '':
         raise VideoError(f'{out}: is a file; frames go into a folder: choose another name')
 
 
-def predict_video(model: TKN, source: Source, out: Path, horizon: int,
-                  size: tuple[int, int] | None = None, compare: bool = False,
-                  last: bool = False) -> int:
+def predict_video(
+    model: TKN,
+    source: Source,
+    out: Path,
+    horizon: int,
+    size: tuple[int, int] | None = None,
+    compare: bool = False,
+    last: bool = False,
+) -> int:
     """Write what `predict_frames` gives to an .mp4, .gif, .mcap or folder; returns how many.
 
     compare: with the actual frames beside, or in a bag on a topic of their own.
     """
     if isinstance(source, CameraSource):
-        raise VideoError(f'{source.name}: a live camera has no end; record it first, or run the '
-                         'predictor node on it')
+        raise VideoError(
+            f'{source.name}: a live camera has no end; record it first, or run the '
+            'predictor node on it'
+        )
     frames = predict_frames(model, source, horizon, size, last)
     first = next(frames)  # before anything is written: a recording may be too short
     writers = {'.mp4': _to_video, '.gif': _to_gif, '.mcap': _to_bag}
@@ -151,11 +170,13 @@ def _to_bag(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bo
     store = get_typestore(Stores.ROS2_JAZZY)
     with BagWriter(out) as writer:
         for shown in frames:
-            writer.write_raw(PREDICTED_TOPIC, _IMAGE, _message(store, shown.image, shown.at_ns),
-                             shown.from_ns)
+            writer.write_raw(
+                PREDICTED_TOPIC, _IMAGE, _message(store, shown.image, shown.at_ns), shown.from_ns
+            )
             if compare and shown.actual is not None:
-                writer.write_raw(CAMERA_TOPIC, _IMAGE, _message(store, shown.actual, shown.at_ns),
-                                 shown.at_ns)
+                writer.write_raw(
+                    CAMERA_TOPIC, _IMAGE, _message(store, shown.actual, shown.at_ns), shown.at_ns
+                )
 
 
 def _message(store, image: np.ndarray, stamp_ns: int) -> bytes:
@@ -164,6 +185,7 @@ def _message(store, image: np.ndarray, stamp_ns: int) -> bytes:
     stamp = types['builtin_interfaces/msg/Time'](stamp_ns // 10**9, stamp_ns % 10**9)
     header = types['std_msgs/msg/Header'](stamp, 'camera')
     height, width = image.shape[:2]
-    message = types[_IMAGE](header, height, width, 'rgb8', 0, 3 * width,
-                            np.ascontiguousarray(image).reshape(-1))
+    message = types[_IMAGE](
+        header, height, width, 'rgb8', 0, 3 * width, np.ascontiguousarray(image).reshape(-1)
+    )
     return bytes(store.serialize_cdr(message, _IMAGE))

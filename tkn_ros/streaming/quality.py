@@ -19,9 +19,14 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
     stands still, and one that does not.
     """
     from tkn_ros.synthetic.render import render_clip  # only where there is something to try
+
     height, width = model.config.height, model.config.width
-    return [np.stack(list(render_clip(1, window + horizon, max(16, height), max(16, width), 15.0,
-                                      kind)))[:, :height, :width] for kind in ('demo', 'random')]
+    return [
+        np.stack(
+            list(render_clip(1, window + horizon, max(16, height), max(16, width), 15.0, kind))
+        )[:, :height, :width]
+        for kind in ('demo', 'random')
+    ]
 
 
 def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
@@ -42,8 +47,9 @@ def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean(np.minimum(CAP, -10 * np.log10(np.maximum(error, 1e-12)))))
 
 
-def loss(drawn: Sequence[np.ndarray], reference: Sequence[np.ndarray],
-         truth: Sequence[np.ndarray]) -> float:
+def loss(
+    drawn: Sequence[np.ndarray], reference: Sequence[np.ndarray], truth: Sequence[np.ndarray]
+) -> float:
     """What a backend's pictures lose against the reference's [dB], mean over clips.
 
     Of each clip the worse of two: the loss on this very clip, and that which the backend's

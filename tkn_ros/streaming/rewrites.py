@@ -31,13 +31,17 @@ class ShuffledConvolution(nn.Module):
     runs of them.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, stride: int, padding: int,
-                 output_padding: int):
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
+    ):
         super().__init__()
         channels, outs, kernel, _ = weight.shape
-        taps = {(r, (r + padding) // stride - j): (r + padding) % stride + stride * j
-                for r in range(stride) for j in range(kernel)
-                if (r + padding) % stride + stride * j < kernel}  # (residue, c) -> old tap
+        taps = {
+            (r, (r + padding) // stride - j): (r + padding) % stride + stride * j
+            for r in range(stride)
+            for j in range(kernel)
+            if (r + padding) % stride + stride * j < kernel
+        }  # (residue, c) -> old tap
         low = min(c for _, c in taps)
         high = max(c for _, c in taps)
         size = high - low + 1
@@ -71,8 +75,14 @@ class ShuffledConvolution(nn.Module):
         return x
 
 
-def padded_convolution(x: Tensor, weight: Tensor, bias: Tensor | None, rows: tuple[int, int],
-                       columns: tuple[int, int], stride: int = 1) -> Tensor:
+def padded_convolution(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    stride: int = 1,
+) -> Tensor:
     """`F.conv2d` with so many rows and columns of zeros before and after."""
     if len({*rows, *columns}) == 1:
         return F.conv2d(x, weight, bias, stride, padding=rows[0])
@@ -88,8 +98,9 @@ def blocks_to_pixels(x: Tensor, s: int) -> Tensor:
 class TransposedConvolution(nn.Module):
     """A plain transposed convolution with the interface of `ShuffledConvolution`."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, stride: int, padding: int,
-                 output_padding: int):
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
+    ):
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
@@ -114,7 +125,7 @@ class BlockConvolution(nn.Module):
         new = weight.new_zeros(2, 2, outs, channels, size + 1, size + 1)
         for y in range(2):
             for x in range(2):
-                new[y, x, ..., y:y + size, x:x + size] = weight
+                new[y, x, ..., y : y + size, x : x + size] = weight
         self.weight = nn.Parameter(new.flatten(0, 2), requires_grad=False)
         self.bias = None
         if convolution.bias is not None:
@@ -125,8 +136,9 @@ class BlockConvolution(nn.Module):
         (top, down), (left, right), (height, width) = self.plain.padding_of(x)
         if height % 2 or width % 2:
             return self.plain(x)
-        return blocks_to_pixels(padded_convolution(x, self.weight, self.bias, (top, down),
-                                                   (left, right), stride=2), 2)
+        return blocks_to_pixels(
+            padded_convolution(x, self.weight, self.bias, (top, down), (left, right), stride=2), 2
+        )
 
 
 class ChannelNorm(nn.Module):

@@ -43,9 +43,16 @@ class Trial:
         return f'{self.name} {self.precision} {self.ms:.1f} ms{passed}'
 
 
-def make_backend(model: TKN, name: str = 'auto', precision: str = '', threads: int = 0,
-                 horizon: int = 10, window: int = 0, cameras: int = 1,
-                 cached: bool = True) -> Backend:
+def make_backend(
+    model: TKN,
+    name: str = 'auto',
+    precision: str = '',
+    threads: int = 0,
+    horizon: int = 10,
+    window: int = 0,
+    cameras: int = 1,
+    cached: bool = True,
+) -> Backend:
     """The backend `name`, one of NAMES, for the device that the model's weights are on.
 
     precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
@@ -82,6 +89,7 @@ def candidates(model: TKN) -> list[tuple[str, str]]:
         return [('cuda', 'float16'), ('cuda', 'bfloat16'), ('cuda', 'float32'), ('eager', '')]
     from tkn_ros.streaming.backends.onnxruntime import onnxruntime
     from tkn_ros.streaming.backends.openvino import openvino_precisions
+
     options = [('openvino', precision) for precision in openvino_precisions()]
     if onnxruntime is not None:
         options.append(('onnxruntime', 'float32'))
@@ -95,21 +103,27 @@ def _on_gpu(model: TKN) -> bool:
 def _make(model: TKN, name: str, precision: str, threads: int, folder: Path | None) -> Backend:
     gpu = _on_gpu(model)
     if name not in ('eager', 'compile') and gpu != (name == 'cuda'):
-        raise BackendError(f'backend "{name}" runs on {"the CPU" if gpu else "a GPU"}, and device '
-                           f'is "{next(model.parameters()).device}"; use backend "auto"')
+        raise BackendError(
+            f'backend "{name}" runs on {"the CPU" if gpu else "a GPU"}, and device '
+            f'is "{next(model.parameters()).device}"; use backend "auto"'
+        )
     if name == 'eager' and precision in ('', _type(model)):
         return EagerBackend(model)
     if gpu and name != 'eager':
         from tkn_ros.streaming.backends.cuda import CUDABackend
+
         device = str(next(model.parameters()).device)
         return CUDABackend(model, precision or 'float16', device, compiled=name == 'compile')
     if name in ('eager', 'compile'):
         from tkn_ros.streaming.backends.torch_cpu import TorchBackend
+
         return TorchBackend(model, precision or 'float32', compiled=name == 'compile')
     if name == 'openvino':
         from tkn_ros.streaming.backends.openvino import OpenVINOBackend
+
         return OpenVINOBackend(model, precision, threads, folder)
     from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
+
     return ONNXRuntimeBackend(model, precision, threads, folder)
 
 
@@ -131,7 +145,9 @@ def prediction_step(backend: Backend, frames: np.ndarray, window: int, horizon: 
         ring.append(newest)
         del ring[0]
         predicted = backend.predict(torch.stack(ring, 1), horizon)
-        return backend.render(predicted, newest, *render_context(backend, features, pictures)), predicted
+        return backend.render(
+            predicted, newest, *render_context(backend, features, pictures)
+        ), predicted
 
     return step
 
@@ -157,14 +173,18 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
         backends.append(backend)
         losses.append(lost)
     steps = [prediction_step(b, frames, window, horizon) for b in backends]
-    trials = [Trial(b.name, b.precision, ms, lost)
-              for b, lost, ms in zip(backends, losses, _interleaved(steps))]
+    trials = [
+        Trial(b.name, b.precision, ms, lost)
+        for b, lost, ms in zip(backends, losses, _interleaved(steps))
+    ]
     good = [i for i, trial in enumerate(trials) if trial.psnr_loss_db <= MAX_LOSS]
     best = min(good, key=lambda i: trials[i].ms)
     others = [str(t) for i, t in enumerate(trials) if i != best] + refused
     backend = backends[best]
-    backend.reason = (f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
-                   f'{MAX_LOSS} dB of the reference ({", ".join(others)})')
+    backend.reason = (
+        f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
+        f'{MAX_LOSS} dB of the reference ({", ".join(others)})'
+    )
     _write(folder, key, backend, busy)
     return backend
 
@@ -194,9 +214,11 @@ def _key(model, options, threads, horizon, window, cameras) -> str:
     config = model.config
     names = ' '.join(f'{name}:{precision}' for name, precision in options)
     device = next(model.parameters()).device
-    return (f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
-            f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
-            f'{_versions()}, {names}')
+    return (
+        f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
+        f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
+        f'{_versions()}, {names}'
+    )
 
 
 def _versions() -> str:
@@ -235,7 +257,12 @@ def _write(folder: Path | None, key: str, backend: Backend, busy: bool) -> None:
     if folder is None:
         return
     choices = _read(folder)
-    choices[key] = {'name': backend.name, 'precision': backend.precision, 'why': backend.reason,
-                    'when': time.strftime('%Y-%m-%d'), 'busy': busy}
+    choices[key] = {
+        'name': backend.name,
+        'precision': backend.precision,
+        'why': backend.reason,
+        'when': time.strftime('%Y-%m-%d'),
+        'busy': busy,
+    }
     text = json.dumps(choices, indent=1)
     write_whole(folder / 'choices.json', lambda path: path.write_text(text))

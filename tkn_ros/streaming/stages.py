@@ -92,14 +92,20 @@ class Render(nn.Module):
     mean, and the drift follows h_n. shuffle and channel_norm: the rewrites of `SharedLayer`.
     """
 
-    def __init__(self, detector: KeypointDetector, shuffle: bool = True,
-                 channel_norm: bool = False, window: int = 0):
+    def __init__(
+        self,
+        detector: KeypointDetector,
+        shuffle: bool = True,
+        channel_norm: bool = False,
+        window: int = 0,
+    ):
         super().__init__()
         detector = frozen_copy(detector)
         self.window = window
         self.config, self.align = detector.config, detector.align
-        self.layers = nn.ModuleList(SharedLayer(layer, shuffle, channel_norm)
-                                    for layer in detector.decoder)
+        self.layers = nn.ModuleList(
+            SharedLayer(layer, shuffle, channel_norm) for layer in detector.decoder
+        )
 
     def decode(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """The decoder's output d_n, or by how much it differs from that for the frame's own
@@ -125,7 +131,9 @@ class Render(nn.Module):
             d = F.interpolate(d, source.shape[-2:], mode='bilinear', align_corners=False)
         return d.unflatten(0, (b, m))
 
-    def forward(self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
+    def forward(
+        self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor
+    ) -> Tensor:
         maps = list(features)
         drift = maps.pop() if self.window else None
         d = self.decode(keypoints, source_keypoints, maps).to(keypoints.dtype)
@@ -144,14 +152,17 @@ class PlainRender(nn.Module):
         super().__init__()
         self.model = frozen_copy(model)
 
-    def forward(self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor) -> Tensor:
+    def forward(
+        self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor
+    ) -> Tensor:
         source = to_float(frame, keypoints.dtype)
         size = [side * self.model.config.detector.total_stride for side in features[-1].shape[-2:]]
         small = F.interpolate(source, size, mode='bilinear', antialias=False)
         frames = self.model.render(keypoints, [small, *features])  # (B, m, 3, h, w)
         if frames.shape[-2:] != source.shape[-2:]:
-            frames = F.interpolate(frames.flatten(0, 1), source.shape[-2:], mode='bilinear',
-                                   align_corners=False).unflatten(0, frames.shape[:2])
+            frames = F.interpolate(
+                frames.flatten(0, 1), source.shape[-2:], mode='bilinear', align_corners=False
+            ).unflatten(0, frames.shape[:2])
         return to_bytes(frames)
 
 
@@ -163,11 +174,17 @@ def render_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -
     return PlainRender(model)
 
 
-def all_stages(model: TKN, shuffle: bool = True, channel_norm: bool = False,
-               ) -> dict[str, nn.Module]:
+def all_stages(
+    model: TKN,
+    shuffle: bool = True,
+    channel_norm: bool = False,
+) -> dict[str, nn.Module]:
     """'encode', 'predict', 'draw' and, where the background goes on, 'background'."""
-    stages = {'encode': Encode(model.detector), 'predict': Predict(model),
-              'draw': render_stage(model, shuffle, channel_norm)}
+    stages = {
+        'encode': Encode(model.detector),
+        'predict': Predict(model),
+        'draw': render_stage(model, shuffle, channel_norm),
+    }
     return stages | ({'background': Background(model)} if model.background else {})
 
 

@@ -66,8 +66,14 @@ class SlidingWindow:
     see `choose.make_backend`; None for eager PyTorch.
     """
 
-    def __init__(self, model: TKN, window: int = 0, period_ns: int = 0,
-                 backend: Backend | None = None, stride: int = 1):
+    def __init__(
+        self,
+        model: TKN,
+        window: int = 0,
+        period_ns: int = 0,
+        backend: Backend | None = None,
+        stride: int = 1,
+    ):
         self.model = model
         self.backend = backend or EagerBackend(model)
         self.device = self.backend.device
@@ -162,8 +168,12 @@ class SlidingWindow:
         if len(self._ring) > 1:
             old, kept = self._ring[-2], self.model.config.background is not None
             self._ring[-2] = Observation(
-                old.stamp_ns, old.keypoints, [], old.image if kept else _NOTHING,
-                old.frame if kept else _NOTHING)
+                old.stamp_ns,
+                old.keypoints,
+                [],
+                old.image if kept else _NOTHING,
+                old.frame if kept else _NOTHING,
+            )
         oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
         while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
             self._ring.popleft()
@@ -193,8 +203,11 @@ class SlidingWindow:
                 return None  # only the first interval can be so long: no rate was known by then
             else:  # a lost frame
                 share = (moment - stamps[before]) / (stamps[after] - stamps[before])
-                picked.append(torch.lerp(self._ring[before].keypoints,
-                                         self._ring[after].keypoints, float(share)))
+                picked.append(
+                    torch.lerp(
+                        self._ring[before].keypoints, self._ring[after].keypoints, float(share)
+                    )
+                )
         return moments, torch.stack(picked), seen
 
     @property
@@ -216,15 +229,21 @@ class SlidingWindow:
         predicted = self.backend.predict(observed[None], horizon)[0]  # (m, K, 3)
         return self.make_prediction(moments, observed, seen, predicted)
 
-    def make_prediction(self, moments: list[int], observed: Tensor, seen: list[Observation],
-                      predicted: Tensor) -> Prediction:
+    def make_prediction(
+        self, moments: list[int], observed: Tensor, seen: list[Observation], predicted: Tensor
+    ) -> Prediction:
         """What `predict` makes of a sample of the window and the keypoints predicted from it."""
         self._since_prediction = 0
         horizon = len(predicted)
         period = self.period_ns
-        return Prediction(period, moments, observed.float().cpu().numpy(),
-                          [moments[-1] + (j + 1) * period for j in range(horizon)],
-                          predicted.float().cpu().numpy(), seen)
+        return Prediction(
+            period,
+            moments,
+            observed.float().cpu().numpy(),
+            [moments[-1] + (j + 1) * period for j in range(horizon)],
+            predicted.float().cpu().numpy(),
+            seen,
+        )
 
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
         """All predicted frames, decoded as one batch: (m, H, W, 3) uint8 RGB.
@@ -233,14 +252,20 @@ class SlidingWindow:
         the newest frame in its full detail at any size; the paper's own are enlarged.
         """
         source_keypoints = prediction.newest.keypoints[None]  # (1, K, 3)
-        keypoints = torch.from_numpy(prediction.predicted)[None].to(source_keypoints)  # (1, m, K, 3)
+        keypoints = torch.from_numpy(prediction.predicted)[None].to(
+            source_keypoints
+        )  # (1, m, K, 3)
         frames, images = self.window_images(prediction, size)
-        features, source = render_context(self.backend, prediction.newest.features, frames[None],
-                                    images[None])
+        features, source = render_context(
+            self.backend, prediction.newest.features, frames[None], images[None]
+        )
         return self.backend.render(keypoints, source_keypoints, features, source)[0]
 
-    def window_images(self, prediction: Prediction, size: tuple[int, int] | None,
-                    ) -> tuple[np.ndarray, np.ndarray]:
+    def window_images(
+        self,
+        prediction: Prediction,
+        size: tuple[int, int] | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
         """What to draw on, at the network's size and at `size`: (n or 1, H, W, 3) uint8 each.
 
         Only the newest frame where the background does not go on.
@@ -258,5 +283,6 @@ _NOTHING = np.empty((0, 0, 3), np.uint8)
 def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = size
     shrinks = height < image.shape[0] or width < image.shape[1]
-    return cv2.resize(image, (width, height),
-                      interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )

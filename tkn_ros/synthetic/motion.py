@@ -13,6 +13,7 @@ from tkn_ros.synthetic.painting import View
 @dataclass
 class Path:
     """Where a thing is at time t: so any frame can be drawn without the ones before it."""
+
     kind: str  # line, pace, circle, sway, bounce, accel, still
     x: float = 0.0
     z: float = 0.0
@@ -56,6 +57,7 @@ def _triangle(u: float) -> float:
 @dataclass
 class Camera:
     """A camera on a closed-form journey; lengths in metres, angles in radians."""
+
     height: float
     pitch: float
     field_of_view: float  # horizontal
@@ -73,16 +75,33 @@ class Camera:
 
     def at(self, t: float, height: int, width: int) -> View:
         """The view at t seconds onto a picture of height x width pixels."""
+
         def swing(name):
             amount, rate, phase = self.swings.get(name, (0.0, 0.0, 0.0))
             return amount * sin(rate * t + phase)
 
         fx = width / 2 / np.tan(self.field_of_view / 2) * exp(swing('zoom'))
-        jitter = [self.shake * width * sum(sin(r * t + p) for r, p in ((9.1, k), (17.3, 2 * k + 1),
-                                                                       (31.7, 5 * k))) / 2
-                  for k in (1.0, 2.7)]
-        where = np.array([self.velocity[0] * t + swing('x'), self.height * exp(swing('height')),
-                          self.velocity[1] * t + swing('z')])
-        return View(where, self.yaw + swing('yaw'), self.pitch + swing('pitch'),
-                    self.roll + swing('roll'), fx, fx * self.aspect,
-                    width / 2 + jitter[0], height / 2 + jitter[1])
+        jitter = [
+            self.shake
+            * width
+            * sum(sin(r * t + p) for r, p in ((9.1, k), (17.3, 2 * k + 1), (31.7, 5 * k)))
+            / 2
+            for k in (1.0, 2.7)
+        ]
+        where = np.array(
+            [
+                self.velocity[0] * t + swing('x'),
+                self.height * exp(swing('height')),
+                self.velocity[1] * t + swing('z'),
+            ]
+        )
+        return View(
+            where,
+            self.yaw + swing('yaw'),
+            self.pitch + swing('pitch'),
+            self.roll + swing('roll'),
+            fx,
+            fx * self.aspect,
+            width / 2 + jitter[0],
+            height / 2 + jitter[1],
+        )

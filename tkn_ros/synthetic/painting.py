@@ -17,6 +17,7 @@ NEAR = 0.4  # metres: nothing nearer to the camera is drawn
 @dataclass
 class View:
     """A pinhole camera at one instant; focal lengths and centre in pixels, angles in radians."""
+
     position: np.ndarray
     yaw: float
     pitch: float
@@ -74,8 +75,9 @@ def paint(frame, polygons, colours, tile=None, place=(0, 0), zoom=1.0, angle=0.0
     if tile is not None:
         c, s = cos(angle) * zoom, sin(angle) * zoom
         mid = tile.shape[0] / 2
-        m = np.float64([[c, -s, place[0] - x0 - c * mid + s * mid],
-                        [s, c, place[1] - y0 - s * mid - c * mid]])
+        m = np.float64(
+            [[c, -s, place[0] - x0 - c * mid + s * mid], [s, c, place[1] - y0 - s * mid - c * mid]]
+        )
         pattern = cv2.warpAffine(tile, m, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_WRAP)
         rgb = cv2.multiply(np.ascontiguousarray(rgb), pattern, scale=1 / 255)
     region = frame[y0:y1, x0:x1]
@@ -124,6 +126,7 @@ def _fill(canvas, polygons, colours, box, convex):
 @dataclass
 class Light:
     """Where the sun stands and how strongly: what every figure's tones and shadow share."""
+
     level: float = 1.0
     shadow: float = 0.35
     hard: bool = True  # cast shadows; False: a soft dark patch underfoot

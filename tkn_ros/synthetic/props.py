@@ -17,7 +17,8 @@ class Shape:
         self.path, self.size, self.upright = path, size, upright
         self.kind = kind or ('ellipse', 'polygon', 'star', 'blob', 'chain')[rng.integers(5)]
         n = {'ellipse': 24, 'polygon': int(rng.integers(3, 7)), 'star': 10, 'blob': 28}.get(
-            self.kind, 4)
+            self.kind, 4
+        )
         a = np.linspace(0, 2 * pi, n, endpoint=False) + rng.uniform(0, 6)
         r = np.ones(n)
         if self.kind == 'star':
@@ -41,7 +42,7 @@ class Shape:
                 amount, rate, phase = (s[k] for s in self.swing)
                 bend += amount * sin(rate * t + phase)
                 end = start + np.array([cos(bend), sin(bend)]) * self.size * 0.45
-                bar = np.array([self.size * 0.11 * 0.85 ** k])
+                bar = np.array([self.size * 0.11 * 0.85**k])
                 local.append(capsules(start[None], end[None], bar, bar * 0.8)[0])
                 start = end
         else:
@@ -62,12 +63,22 @@ class Shape:
         scale = view.fx / depth.mean()
         if dark:
             shift = np.array(light.sun) * 0.12 * self.size * scale
-            darken(frame, [q + shift for q in polygons], light.shadow * .8, .05 * self.size * scale)
+            darken(
+                frame, [q + shift for q in polygons], light.shadow * 0.8, 0.05 * self.size * scale
+            )
             return
         tone = np.full((len(polygons), 3), min(255, 235 * self.bright * light.level))
         mid, _ = view.project(np.array([[x, y, z]]))
-        paint(frame, polygons, tone, self.tile, mid[0], scale * self.size / 90,
-              -angle - view.roll, self.kind == 'ellipse')
+        paint(
+            frame,
+            polygons,
+            tone,
+            self.tile,
+            mid[0],
+            scale * self.size / 90,
+            -angle - view.roll,
+            self.kind == 'ellipse',
+        )
 
     def shadow(self, frame, view, t, where, light):
         if not self.upright:
@@ -81,20 +92,23 @@ class Post:
         self.path = path
         self.kind = kind or ('pole', 'tree', 'box')[rng.integers(3)]
         self.height = height or {'pole': 5.0, 'tree': 5.5, 'box': 1.6}[self.kind] * rng.uniform(
-            0.7, 1.3)
+            0.7, 1.3
+        )
         self.width = {'pole': 0.14, 'tree': 0.3, 'box': rng.uniform(0.5, 2.5)}[self.kind]
         bark = np.float32([104, 90, 76]) * rng.uniform(0.5, 1.3)
         if self.kind == 'box':
             bark = colour(rng, 0.7)
         elif self.kind == 'pole':
             bark = colour(rng, 0.15, 50, 170)
-        self.polys = [np.array([[-.5, 0], [.5, 0], [.42, 1.0], [-.42, 1.0]])
-                      * (self.width, self.height * (0.6 if self.kind == 'tree' else 1))]
+        self.polys = [
+            np.array([[-0.5, 0], [0.5, 0], [0.42, 1.0], [-0.42, 1.0]])
+            * (self.width, self.height * (0.6 if self.kind == 'tree' else 1))
+        ]
         self.tones = [bark]
         leaf = np.float32([62, 88, 42]) * rng.uniform(0.75, 1.3) + rng.normal(0, 6, 3)
         spread, around = np.sqrt(rng.random(leaves)), rng.uniform(0, 2 * pi, leaves)
         crown = np.column_stack([0.2 * spread * np.cos(around), 0.24 * spread * np.sin(around)])
-        crown = crown[:leaves if self.kind == 'tree' else 0]
+        crown = crown[: leaves if self.kind == 'tree' else 0]
         # Low clumps lie in shade and behind; those at the top catch the light.
         for k, off in enumerate(crown[np.argsort(crown[:, 1])]):
             a = np.linspace(0, 2 * pi, 9, endpoint=False) + k
@@ -102,7 +116,7 @@ class Post:
             middle = off * self.height + (0, 0.74 * self.height)
             self.polys.append(middle + r * np.column_stack([np.cos(a), np.sin(a)]))
             self.tones.append(leaf * (0.95 + 1.1 * off[1] + rng.normal(0, 0.09)))
-        self.tile = texture(rng, 64, 'grass' if self.kind == 'tree' else None, (200, 200, 200), .6)
+        self.tile = texture(rng, 64, 'grass' if self.kind == 'tree' else None, (200, 200, 200), 0.6)
 
     def _points(self, where):
         flat = np.concatenate(self.polys)
@@ -120,10 +134,16 @@ class Post:
         polygons = np.split(uv, np.cumsum([len(q) for q in self.polys])[:-1])
         scale = view.fx / depth.mean()
         if dark:
-            darken(frame, polygons, light.shadow, .06 * scale)
+            darken(frame, polygons, light.shadow, 0.06 * scale)
         else:
-            paint(frame, polygons, [c * light.level for c in self.tones], self.tile, uv[0],
-                  scale * self.height / 150)
+            paint(
+                frame,
+                polygons,
+                [c * light.level for c in self.tones],
+                self.tile,
+                uv[0],
+                scale * self.height / 150,
+            )
 
     def shadow(self, frame, view, t, where, light):
         if light.hard:

@@ -16,8 +16,14 @@ from tkn_ros.video.source import Source, checked_fps
 KINDS = ('demo', 'random', 'glyphs')
 
 
-def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 320,
-                fps: float = 30.0, kind: str = 'demo') -> Iterator[np.ndarray]:
+def render_clip(
+    seed: int,
+    n_frames: int = 300,
+    height: int = 240,
+    width: int = 320,
+    fps: float = 30.0,
+    kind: str = 'demo',
+) -> Iterator[np.ndarray]:
     """Yield `n_frames` RGB uint8 pictures (height, width, 3); frame i depends on (seed, i) alone.
 
     kind: 'demo' (a street with walkers and a vehicle), 'random' (any scene, drawn by the seed) or
@@ -32,7 +38,7 @@ def render_clip(seed: int, n_frames: int = 300, height: int = 240, width: int = 
 def _clip(seed, height, width, fps, kind):
     """The function from a frame's number to its picture."""
     if kind not in KINDS:
-        raise VideoError(f"kind is {kind!r}; expected one of {', '.join(KINDS)}")
+        raise VideoError(f'kind is {kind!r}; expected one of {", ".join(KINDS)}')
     if height < 16 or width < 16:
         raise VideoError(f'size is {height}x{width}; expected at least 16x16 pixels')
     if not fps > 0:
@@ -61,7 +67,7 @@ def _clip(seed, height, width, fps, kind):
             shift = np.float64([[1, 0, dx], [0, 1, dy]])
             cv2.warpAffine(plate, shift, (w, h), big)
         else:
-            big[:] = plate[margin:margin + h, margin:margin + w]
+            big[:] = plate[margin : margin + h, margin : margin + w]
         scene.paint_figures(big, view, t)
         small = cv2.resize(big, (width, height), interpolation=cv2.INTER_AREA)
         return scene.sensor.expose(small, t, grain, np.random.default_rng([int(seed), i, 7]))
@@ -72,8 +78,16 @@ def _clip(seed, height, width, fps, kind):
 class SyntheticSource(Source):
     """A rendered clip as a video source: its `Frame`s are stamped from zero."""
 
-    def __init__(self, seed: int = 0, n_frames: int = 300, height: int = 240, width: int = 320,
-                 fps: float = 30.0, kind: str = 'demo', frame_id: str = ''):
+    def __init__(
+        self,
+        seed: int = 0,
+        n_frames: int = 300,
+        height: int = 240,
+        width: int = 320,
+        fps: float = 30.0,
+        kind: str = 'demo',
+        frame_id: str = '',
+    ):
         super().__init__(f'synthetic {kind} clip {seed}')
         self.fps, self.height, self.width = checked_fps(fps), int(height), int(width)
         self.frame_id, self._count = frame_id, int(n_frames)
@@ -95,5 +109,7 @@ class SyntheticSource(Source):
         if start < 0 or (stop is not None and stop < start):
             raise VideoError(f'{self.name}: frames {start} to {stop}, expected 0 <= start <= stop')
         stop = self._count if stop is None else min(stop, self._count)
-        return (Frame(round(i * 1e9 / self.fps), self._draw(i), self.frame_id)
-                for i in range(start, stop))
+        return (
+            Frame(round(i * 1e9 / self.fps), self._draw(i), self.frame_id)
+            for i in range(start, stop)
+        )

@@ -18,6 +18,7 @@ NEAREST = 1.0  # metres ahead of a driving camera where figures go out of sight
 @dataclass
 class Strip:
     """A band of ground along Z or X that repeats every `period` metres: a road, a pavement."""
+
     tile: np.ndarray  # uint8, rows along the band, columns across
     across: float  # centre, metres
     width: float
@@ -28,6 +29,7 @@ class Strip:
 @dataclass
 class Scene:
     """Ground, strips, backdrop and figures before a camera."""
+
     camera: Camera
     ground: np.ndarray
     ground_size: float  # metres that one ground tile covers
@@ -45,38 +47,75 @@ class Scene:
 
     def __post_init__(self):
         self.levels = pyramid(self.ground)
-        self.strip_levels = [pyramid(np.tile(s.tile, (max(1, int(160 / s.period)), 1, 1)))
-                             for s in self.strips]
+        self.strip_levels = [
+            pyramid(np.tile(s.tile, (max(1, int(160 / s.period)), 1, 1))) for s in self.strips
+        ]
 
     def paint_ground(self, frame, view):
         """Ground, strips and backdrop: everything behind the figures."""
         step = self.ground_size / self.ground.shape[0]
-        _ground(frame, view, self.levels, step, step, np.zeros(3), (1, 0, 0), (0, 0, -1),
-                cv2.BORDER_WRAP)
+        _ground(
+            frame,
+            view,
+            self.levels,
+            step,
+            step,
+            np.zeros(3),
+            (1, 0, 0),
+            (0, 0, -1),
+            cv2.BORDER_WRAP,
+        )
         for strip, levels in zip(self.strips, self.strip_levels):
             rows = strip.period / strip.tile.shape[0]
             cols = strip.width / strip.tile.shape[1]
             near = view.position[2 if strip.along_z else 0]
             # The band reaches 20 m behind and 140 m ahead of the camera, in whole periods.
-            end = (np.floor(near / strip.period) * strip.period
-                   + (140 if strip.along_z else 80) // strip.period * strip.period)
+            end = (
+                np.floor(near / strip.period) * strip.period
+                + (140 if strip.along_z else 80) // strip.period * strip.period
+            )
             side = strip.across - strip.width / 2
             if strip.along_z:
-                _ground(frame, view, levels, cols, rows, np.array([side, 0, end]), (1, 0, 0),
-                        (0, 0, -1), cv2.BORDER_TRANSPARENT)
+                _ground(
+                    frame,
+                    view,
+                    levels,
+                    cols,
+                    rows,
+                    np.array([side, 0, end]),
+                    (1, 0, 0),
+                    (0, 0, -1),
+                    cv2.BORDER_TRANSPARENT,
+                )
             else:
-                _ground(frame, view, levels, cols, rows, np.array([end, 0, side]), (0, 0, 1),
-                        (-1, 0, 0), cv2.BORDER_TRANSPARENT)
+                _ground(
+                    frame,
+                    view,
+                    levels,
+                    cols,
+                    rows,
+                    np.array([end, 0, side]),
+                    (0, 0, 1),
+                    (-1, 0, 0),
+                    cv2.BORDER_TRANSPARENT,
+                )
         if self.back is not None:
             distance, width, tall = self.back_size
             h, w = self.back.shape[:2]
             x, z = view.position[0], view.position[2]
             if not self.loop:
                 x = z = 0.0
-            matrix = view.plane((x - width / 2, tall, z + distance), (width / w, 0, 0),
-                                (0, -tall / h, 0))
-            cv2.warpPerspective(self.back, matrix, frame.shape[1::-1], frame, cv2.INTER_LINEAR,
-                                cv2.BORDER_TRANSPARENT)
+            matrix = view.plane(
+                (x - width / 2, tall, z + distance), (width / w, 0, 0), (0, -tall / h, 0)
+            )
+            cv2.warpPerspective(
+                self.back,
+                matrix,
+                frame.shape[1::-1],
+                frame,
+                cv2.INTER_LINEAR,
+                cv2.BORDER_TRANSPARENT,
+            )
         for pass_ in ('shadow', 'draw'):
             for post in self.fixtures:
                 getattr(post, pass_)(frame, view, 0.0, post.path.at(0.0), self.light)
@@ -84,8 +123,16 @@ class Scene:
     def plate(self, height, width, margin) -> np.ndarray:
         """The background of a planted camera with `margin` pixels more on each side."""
         view = self.camera.at(0.0, height, width)
-        big = View(view.position, view.yaw, view.pitch, view.roll, 2 * view.fx, 2 * view.fy,
-                   width + 2 * margin, height + 2 * margin)
+        big = View(
+            view.position,
+            view.yaw,
+            view.pitch,
+            view.roll,
+            2 * view.fx,
+            2 * view.fy,
+            width + 2 * margin,
+            height + 2 * margin,
+        )
         frame = np.zeros((2 * height + 4 * margin, 2 * width + 4 * margin, 3), np.uint8)
         self.paint_ground(frame, big)
         return cv2.resize(frame, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -122,8 +169,14 @@ def _ground(frame, view, levels, step_u, step_v, origin, along_u, along_v, borde
     for y0, y1 in zip([0, *edges], [*edges, h]):
         k = level[y0]
         if k >= 0:
-            s = 2.0 ** k
+            s = 2.0**k
             grow = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1]])
             lower = np.array([[1, 0, 0], [0, 1, -float(y0)], [0, 0, 1]])
-            cv2.warpPerspective(levels[k], lower @ matrix @ grow, (w, int(y1 - y0)),
-                                frame[y0:y1], cv2.INTER_LINEAR, border)
+            cv2.warpPerspective(
+                levels[k],
+                lower @ matrix @ grow,
+                (w, int(y1 - y0)),
+                frame[y0:y1],
+                cv2.INTER_LINEAR,
+                border,
+            )

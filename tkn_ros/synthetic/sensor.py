@@ -12,6 +12,7 @@ import numpy as np
 @dataclass
 class Sensor:
     """The settings that turn light into pixel values."""
+
     gain: float = 1.0
     gamma: float = 1.0
     lift: float = 0.0
@@ -35,7 +36,7 @@ class Sensor:
         if self.noise > 0:
             h, w = image.shape[:2]
             y, x = (int(rng.integers(n)) for n in (grain.shape[0] - h, grain.shape[1] - w))
-            image = cv2.add(image, grain[y:y + h, x:x + w], dtype=cv2.CV_8U)
+            image = cv2.add(image, grain[y : y + h, x : x + w], dtype=cv2.CV_8U)
         if self.jpeg:
             _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)

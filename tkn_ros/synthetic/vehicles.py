@@ -12,12 +12,27 @@ from tkn_ros.synthetic.textures import colour, texture
 
 # Convex side views, as fractions of length (forward) and height (up): lower body, cabin.
 BODIES = {
-    'car': (4.3, 1.45, 1.8, ((-.5, .2), (-.49, .55), (-.44, .62), (.3, .6), (.48, .48), (.5, .2)),
-            ((-.42, .6), (-.3, .97), (.02, 1.0), (.27, .6))),
-    'van': (4.9, 2.1, 1.95, ((-.5, .15), (-.5, .5), (.38, .5), (.5, .4), (.5, .15)),
-            ((-.5, .5), (-.49, 1.0), (.22, 1.0), (.4, .5))),
-    'bus': (10.5, 3.1, 2.5, ((-.5, .1), (-.5, .4), (.5, .4), (.5, .1)),
-            ((-.5, .4), (-.5, 1.0), (.48, 1.0), (.5, .4))),
+    'car': (
+        4.3,
+        1.45,
+        1.8,
+        ((-0.5, 0.2), (-0.49, 0.55), (-0.44, 0.62), (0.3, 0.6), (0.48, 0.48), (0.5, 0.2)),
+        ((-0.42, 0.6), (-0.3, 0.97), (0.02, 1.0), (0.27, 0.6)),
+    ),
+    'van': (
+        4.9,
+        2.1,
+        1.95,
+        ((-0.5, 0.15), (-0.5, 0.5), (0.38, 0.5), (0.5, 0.4), (0.5, 0.15)),
+        ((-0.5, 0.5), (-0.49, 1.0), (0.22, 1.0), (0.4, 0.5)),
+    ),
+    'bus': (
+        10.5,
+        3.1,
+        2.5,
+        ((-0.5, 0.1), (-0.5, 0.4), (0.5, 0.4), (0.5, 0.1)),
+        ((-0.5, 0.4), (-0.5, 1.0), (0.48, 1.0), (0.5, 0.4)),
+    ),
 }
 
 
@@ -33,8 +48,10 @@ class Vehicle:
         if paint_colour is not None:
             self.colour = np.float32(paint_colour)
         scale = np.array([self.length, self.height])
-        self.prisms = [(np.array(body) * scale, self.width), (np.array(cabin) * scale,
-                                                              self.width * 0.88)]
+        self.prisms = [
+            (np.array(body) * scale, self.width),
+            (np.array(cabin) * scale, self.width * 0.88),
+        ]
         self.wheel = 0.31 if model == 'car' else 0.36 if model == 'van' else 0.5
         self.panes = {'car': 2, 'van': 3, 'bus': 6}[model]
         self.tile = texture(rng, 64, 'cloud', (228, 228, 228), 0.15)
@@ -64,10 +81,11 @@ class Vehicle:
                     out.append((_inset(quad, 0.86), glass * 1.25))
         lamp_y, end = 0.42 * self.height if self.panes == 2 else 0.3 * self.height, self.length / 2
         for s in (-1, 1):
-            for f, col in ((end + .01, (250, 240, 205)), (-end - .01, (190, 25, 25))):
-                a, b = sorted((s * self.width * .3, s * self.width * .46))
-                quad = np.array([[a, lamp_y, f], [b, lamp_y, f], [b, lamp_y + .17, f],
-                                 [a, lamp_y + .17, f]])
+            for f, col in ((end + 0.01, (250, 240, 205)), (-end - 0.01, (190, 25, 25))):
+                a, b = sorted((s * self.width * 0.3, s * self.width * 0.46))
+                quad = np.array(
+                    [[a, lamp_y, f], [b, lamp_y, f], [b, lamp_y + 0.17, f], [a, lamp_y + 0.17, f]]
+                )
                 out.append((quad[::-1] if f > 0 else quad, np.float32(col)))
         roll = travelled / self.wheel
         for s in (-1, 1):
@@ -76,11 +94,16 @@ class Vehicle:
                     out.append((self._disc(s, f, r, n), np.full(3, col, np.float32)))
                 for spoke in range(4):
                     a = -roll + spoke * pi / 2
-                    dirs = np.array([[a - .3, .6], [a + .3, .6], [a + .15, .15], [a - .15, .15]])
-                    disc = np.column_stack([np.full(4, s * (self.width / 2 + .02)),
-                                            self.wheel * (1 + dirs[:, 1] * np.sin(dirs[:, 0])),
-                                            f * self.length + self.wheel * dirs[:, 1]
-                                            * np.cos(dirs[:, 0])])
+                    dirs = np.array(
+                        [[a - 0.3, 0.6], [a + 0.3, 0.6], [a + 0.15, 0.15], [a - 0.15, 0.15]]
+                    )
+                    disc = np.column_stack(
+                        [
+                            np.full(4, s * (self.width / 2 + 0.02)),
+                            self.wheel * (1 + dirs[:, 1] * np.sin(dirs[:, 0])),
+                            f * self.length + self.wheel * dirs[:, 1] * np.cos(dirs[:, 0]),
+                        ]
+                    )
                     out.append((disc[::-1] if s < 0 else disc, np.full(3, 70, np.float32)))
         return out
 
@@ -88,8 +111,9 @@ class Vehicle:
         """Sill and door edges on one side of the lower body."""
         low, top = profile[:, 1].min(), profile[2 if len(profile) > 5 else 1, 1]
         x, n, sill = s * self.width / 2, self.length, low + 0.2 * (top - low)
-        bands = [(-.2 * n, .2 * n, low, sill)] + [(f * n, f * n + .035, sill, top * .97)
-                                                 for f in (-.17, .02, .2)]
+        bands = [(-0.2 * n, 0.2 * n, low, sill)] + [
+            (f * n, f * n + 0.035, sill, top * 0.97) for f in (-0.17, 0.02, 0.2)
+        ]
         out = []
         for f0, f1, u0, u1 in bands:
             quad = np.array([[x, u0, f0], [x, u1, f0], [x, u1, f1], [x, u0, f1]])
@@ -99,19 +123,23 @@ class Vehicle:
 
     def _disc(self, s, f, r, n):
         a = np.linspace(0, 2 * pi, n, endpoint=False) * s
-        return np.column_stack([np.full(n, s * (self.width / 2 + .01)),
-                                self.wheel * (1 + r * np.sin(a)),
-                                f * self.length + self.wheel * r * np.cos(a)])
+        return np.column_stack(
+            [
+                np.full(n, s * (self.width / 2 + 0.01)),
+                self.wheel * (1 + r * np.sin(a)),
+                f * self.length + self.wheel * r * np.cos(a),
+            ]
+        )
 
     def _windows(self, profile, x, glass, s):
         """Panes along the cabin's side, between its lower and upper edge."""
         (b0, low), (t0, top), (t1, _), (b1, _) = profile
         panes = []
         for i in range(self.panes):
-            lo, hi = (i + .06) / self.panes, (i + .94) / self.panes
+            lo, hi = (i + 0.06) / self.panes, (i + 0.94) / self.panes
             pts = []
-            for q, level in ((lo, .1), (lo, .88), (hi, .88), (hi, .1)):
-                q = .04 + .92 * q
+            for q, level in ((lo, 0.1), (lo, 0.88), (hi, 0.88), (hi, 0.1)):
+                q = 0.04 + 0.92 * q
                 f = (1 - level) * (b0 + q * (b1 - b0)) + level * (t0 + q * (t1 - t0))
                 pts.append([x, low + level * (top - low), f])
             panes.append((np.array(pts if s < 0 else pts[::-1]), glass))

@@ -34,9 +34,28 @@ class Walker:
             shirt, trousers = np.float32(clothes[0]), np.float32(clothes[1])
         shoe, hair = colour(rng, 0.2, 10, 210), np.float32(HAIR[rng.integers(len(HAIR))])
         sleeve = skin if rng.random() < 0.35 else shirt
-        self.colours = np.float32([trousers, trousers, shoe, trousers, trousers, shoe, trousers,
-                                   shirt, shirt, skin, hair, skin,
-                                   shirt, sleeve, skin, shirt, sleeve, skin])
+        self.colours = np.float32(
+            [
+                trousers,
+                trousers,
+                shoe,
+                trousers,
+                trousers,
+                shoe,
+                trousers,
+                shirt,
+                shirt,
+                skin,
+                hair,
+                skin,
+                shirt,
+                sleeve,
+                skin,
+                shirt,
+                sleeve,
+                skin,
+            ]
+        )
         self.tile = texture(rng, 64, None, (215, 215, 215), rng.uniform(0.08, 0.5))
 
     def limbs(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,17 +78,22 @@ class Walker:
             k = (x, hip_y - 0.245 * h * cos(thigh), 0.245 * h * sin(thigh))
             f = (x, k[1] - 0.235 * h * cos(shin), k[2] - 0.235 * h * sin(-shin))
             toe = (x * 1.2, f[1] - 0.025 * h + 0.09 * h * sin(shin), f[2] + 0.1 * h * cos(shin))
-            parts += [((x, hip_y, 0), k), (k, f), ((x, f[1] - 0.012 * h, f[2] - .01 * h), toe)]
+            parts += [((x, hip_y, 0), k), (k, f), ((x, f[1] - 0.012 * h, f[2] - 0.01 * h), toe)]
         parts.append(((-0.045 * h, hip_y, 0), (0.045 * h, hip_y, 0)))
         parts.append(((0, hip_y + 0.04 * h, 0), (0, chest[0] - 0.04 * h, chest[1])))
         wide = 0.095 * h * self.slim
         parts.append(((-wide, chest[0], chest[1]), (wide, chest[0], chest[1])))
         head = (chest[0] + 0.125 * h, chest[1] + 0.02 * h)
-        parts.append(((0, chest[0] + .035 * h, chest[1]), (0, head[0] - 0.04 * h, head[1])))
-        parts.append(((0, head[0] + .034 * h, head[1] - .004 * h),
-                      (0, head[0] + .005 * h, head[1] - .02 * h)))
-        parts.append(((0, head[0] + 0.01 * h, head[1]),
-                      (0, head[0] - 0.025 * h, head[1] + 0.01 * h)))
+        parts.append(((0, chest[0] + 0.035 * h, chest[1]), (0, head[0] - 0.04 * h, head[1])))
+        parts.append(
+            (
+                (0, head[0] + 0.034 * h, head[1] - 0.004 * h),
+                (0, head[0] + 0.005 * h, head[1] - 0.02 * h),
+            )
+        )
+        parts.append(
+            ((0, head[0] + 0.01 * h, head[1]), (0, head[0] - 0.025 * h, head[1] + 0.01 * h))
+        )
         for side, offset in ((-1, pi), (1, 0.0)):
             reach, lift = (0.75 * self.swing + 0.25 * v) * sin(phase + offset), 0.08
             bend = 0.2 + 1.35 * v
@@ -89,10 +113,19 @@ class Walker:
             elbow = _reach(shoulder, 0.17 * h, reach, side * lift)
             fold = side * (lift + (bend if a == 'greet' and side > 0 else 0))
             hand = _reach(elbow, 0.15 * h, reach + (0 if a == 'greet' else bend), fold)
-            parts += [(shoulder, elbow), (elbow, hand), (hand, _reach(hand, .03 * h, reach, fold))]
-        r = h * np.array([[.053, .038], [.037, .024], [.022, .018]] * 2
-                         + [[.062, .062], [.076, .082], [.045, .045], [.027, .027], [.05, .052],
-                            [.05, .046]] + [[.033, .026], [.025, .018], [.02, .018]] * 2)
+            parts += [(shoulder, elbow), (elbow, hand), (hand, _reach(hand, 0.03 * h, reach, fold))]
+        r = h * np.array(
+            [[0.053, 0.038], [0.037, 0.024], [0.022, 0.018]] * 2
+            + [
+                [0.062, 0.062],
+                [0.076, 0.082],
+                [0.045, 0.045],
+                [0.027, 0.027],
+                [0.05, 0.052],
+                [0.05, 0.046],
+            ]
+            + [[0.033, 0.026], [0.025, 0.018], [0.02, 0.018]] * 2
+        )
         return np.array(parts), r * (0.7 + 0.3 * self.slim)
 
     def world(self, t, where):
@@ -118,7 +151,7 @@ class Walker:
         shiny = r.max() > 3.5
         if shiny:
             shift = np.array(light.glint) * r.mean(1)[:, None] * 0.35
-            inner = capsules(uv[:, 0] + shift, uv[:, 1] + shift, r[:, 0] * .55, r[:, 1] * .55)
+            inner = capsules(uv[:, 0] + shift, uv[:, 1] + shift, r[:, 0] * 0.55, r[:, 1] * 0.55)
         for i in order:
             polygons.append(shapes[i])
             tones.append(tone[i])
@@ -147,6 +180,8 @@ class Walker:
 
 def _reach(start, length, forward, outward):
     """The end of a limb of `length` hanging from start, swung forward and outward (radians)."""
-    return (start[0] + length * sin(outward),
-            start[1] - length * cos(forward) * cos(outward),
-            start[2] + length * sin(forward) * cos(outward))
+    return (
+        start[0] + length * sin(outward),
+        start[1] - length * cos(forward) * cos(outward),
+        start[2] + length * sin(forward) * cos(outward),
+    )

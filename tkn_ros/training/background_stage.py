@@ -37,10 +37,13 @@ def _ssim(a: Tensor, b: Tensor) -> Tensor:
 
     a, b = (x.flatten(0, 1).mean(1, keepdim=True) for x in (a, b))  # (B*m, 1, H, W)
     mean_a, mean_b = mean(a), mean(b)
-    var_a, var_b = mean(a * a) - mean_a ** 2, mean(b * b) - mean_b ** 2
+    var_a, var_b = mean(a * a) - mean_a**2, mean(b * b) - mean_b**2
     both = mean(a * b) - mean_a * mean_b
-    alike = ((2 * mean_a * mean_b + 0.01 ** 2) * (2 * both + 0.03 ** 2)
-             / ((mean_a ** 2 + mean_b ** 2 + 0.01 ** 2) * (var_a + var_b + 0.03 ** 2)))
+    alike = (
+        (2 * mean_a * mean_b + 0.01**2)
+        * (2 * both + 0.03**2)
+        / ((mean_a**2 + mean_b**2 + 0.01**2) * (var_a + var_b + 0.03**2))
+    )
     return alike.mean()
 
 
@@ -54,7 +57,7 @@ class BackgroundPass(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, n + m, 3, H, W) -> the last m of them as predicted from the first n."""
-        model, = self.model
+        (model,) = self.model
         n = model.config.window
         observed, m = frames[:, :n], frames.shape[1] - n
         if self.alone:
@@ -68,10 +71,18 @@ class BackgroundPass(nn.Module):
         return model.render_change(change, model.render_context(features, observed))
 
 
-def background_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule, batch: int = 8,
-                     ahead: int = 10, seed: int = 0, weights: Sequence[float] | None = None,
-                     augmentation: Augmentation | None = None,
-                     processes: Processes | None = None, alone: bool = False) -> Stage:
+def background_stage(
+    model: TKN,
+    clips: Sequence[np.ndarray],
+    schedule: Schedule,
+    batch: int = 8,
+    ahead: int = 10,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+    augmentation: Augmentation | None = None,
+    processes: Processes | None = None,
+    alone: bool = False,
+) -> Stage:
     """Needs clips of at least window + ahead frames; ValueError at the first step without one."""
     p, n = processes or Processes(), model.config.window
     sampler = ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
@@ -79,6 +90,13 @@ def background_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)
         return picture_loss(net(frames).float(), frames[:, n:])
 
-    return Stage('background', model.background,
-                 lambda step: sampler.at(step).windows(batch, n + ahead), loss, schedule, seed,
-                 processes, BackgroundPass(model, alone))
+    return Stage(
+        'background',
+        model.background,
+        lambda step: sampler.at(step).windows(batch, n + ahead),
+        loss,
+        schedule,
+        seed,
+        processes,
+        BackgroundPass(model, alone),
+    )

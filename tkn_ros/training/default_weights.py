@@ -42,22 +42,28 @@ FRESH = 10_000_000  # seeds from here on are for evaluation only
 CONFIG = TKNConfig(
     detector=DetectorConfig(output='change'),
     predictor=PredictorConfig(d_model=192, heads=6, d_head=32, d_inner=768, residual=True),
-    background=BackgroundConfig())
+    background=BackgroundConfig(),
+)
 AUGMENTATION = Augmentation(crop=0.3, grey=0.15, hold=0.04, noise=4.0)
 SETTLING = Augmentation(crop=0.4, grey=0.15, hold=0.06, turn=0.12, noise=4.0)
 GLYPHS = 200  # clips of bouncing letters, in the last stage
 
 
-def synthetic_clips(count: int, first_seed: int, cache: Path | None,
-                    kind: str = 'random') -> np.ndarray:
+def synthetic_clips(
+    count: int, first_seed: int, cache: Path | None, kind: str = 'random'
+) -> np.ndarray:
     """(count, FRAMES, 64, 64, 3) uint8, drawn once; kept beside `cache` by its own name."""
     kept = cache and cache.with_stem(
-        f'{cache.stem}-{kind}-{count}-from-{first_seed}-{renderer_hash()}')
+        f'{cache.stem}-{kind}-{count}-from-{first_seed}-{renderer_hash()}'
+    )
     if kept is not None and kept.is_file():
         return np.load(kept)
-    clips = np.stack([
-        np.stack(list(render_clip(first_seed + i, FRAMES, SIDE, SIDE, kind=kind)))
-        for i in tqdm(range(count), 'rendering', unit='clip', disable=None)])
+    clips = np.stack(
+        [
+            np.stack(list(render_clip(first_seed + i, FRAMES, SIDE, SIDE, kind=kind)))
+            for i in tqdm(range(count), 'rendering', unit='clip', disable=None)
+        ]
+    )
     if kept is not None:
         with whole_file(kept) as part:
             np.save(part, clips)
@@ -91,13 +97,14 @@ class Together(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """(B, n + m, 3, H, W) -> the last m of them as predicted from the first n."""
-        model, = self.model
+        (model,) = self.model
         n = model.config.window
         return model(frames[:, :n], frames.shape[1] - n)[0]
 
 
-def together_stage(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
-                   weights: np.ndarray) -> Stage:
+def together_stage(
+    model: TKN, clips: list[np.ndarray], steps: int, seed: int, weights: np.ndarray
+) -> Stage:
     """The last touch: the keypoints' part and the background's learn to share the work."""
     n, net = model.config.window, Together(model)
     sampler = ClipSampler(clips, seed, weights, AUGMENTATION)
@@ -105,23 +112,45 @@ def together_stage(model: TKN, clips: list[np.ndarray], steps: int, seed: int,
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, 2n, 3, H, W)
         return picture_loss(net(frames), frames[:, n:])
 
-    return Stage('together', net.parts, lambda step: sampler.at(step).windows(4, 2 * n), loss,
-                 Schedule(steps, 3e-4), seed, net=net)
+    return Stage(
+        'together',
+        net.parts,
+        lambda step: sampler.at(step).windows(4, 2 * n),
+        loss,
+        Schedule(steps, 3e-4),
+        seed,
+        net=net,
+    )
 
 
-def settle_stage(model: TKN, synthetic: np.ndarray, real: list[np.ndarray], steps: int,
-                 seed: int, cache: Path | None) -> Stage:
+def settle_stage(
+    model: TKN,
+    synthetic: np.ndarray,
+    real: list[np.ndarray],
+    steps: int,
+    seed: int,
+    cache: Path | None,
+) -> Stage:
     """The background again, on what it does not know by heart by now.
 
     Without the short clips; with letters over a plain ground, and with motion that breaks off.
     """
     glyphs = synthetic_clips(GLYPHS, seed * 1_000_000, cache, 'glyphs')
     long = [clip for clip in real if len(clip) > 10 * FRAMES]
-    weights = np.concatenate([np.full(len(c), share / max(len(c), 1)) for c, share in (
-        (synthetic, 0.8), (glyphs, 0.1), (long, 0.1))])
-    return background_stage(model, [*synthetic, *glyphs, *long],
-                            Schedule(steps, 5e-4, warmup=50, ema=0.99), seed=seed + 21,
-                            weights=weights, augmentation=SETTLING)
+    weights = np.concatenate(
+        [
+            np.full(len(c), share / max(len(c), 1))
+            for c, share in ((synthetic, 0.8), (glyphs, 0.1), (long, 0.1))
+        ]
+    )
+    return background_stage(
+        model,
+        [*synthetic, *glyphs, *long],
+        Schedule(steps, 5e-4, warmup=50, ema=0.99),
+        seed=seed + 21,
+        weights=weights,
+        augmentation=SETTLING,
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -147,8 +176,12 @@ def main(arguments: list[str] | None = None) -> None:
     real = real_clips(options.real)
     clips = [*synthetic, *real]
     lengths = np.array([len(c) for c in real], float)
-    weights = np.concatenate([np.full(len(synthetic), (1 - REAL_SHARE) / len(synthetic)),
-                              REAL_SHARE * np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1)])
+    weights = np.concatenate(
+        [
+            np.full(len(synthetic), (1 - REAL_SHARE) / len(synthetic)),
+            REAL_SHARE * np.sqrt(lengths) / max(np.sqrt(lengths).sum(), 1),
+        ]
+    )
 
     model = TKN(CONFIG)
     for name in ('detector', 'predictor', 'background', 'together', 'settle'):
@@ -157,30 +190,49 @@ def main(arguments: list[str] | None = None) -> None:
             model.load_state_dict(load_checkpoint(done).state_dict())
             continue
         if name == 'detector':
-            loss = train_detector(model.detector, clips, options.detector_steps,
-                                  seed=options.seed, weights=weights)
+            loss = train_detector(
+                model.detector, clips, options.detector_steps, seed=options.seed, weights=weights
+            )
         elif name == 'predictor':
-            loss = train_predictor(model.predictor, detect_keypoints(model.detector, clips),
-                                   options.predictor_steps, seed=options.seed,
-                                   weights=np.tile(weights, 2))
+            loss = train_predictor(
+                model.predictor,
+                detect_keypoints(model.detector, clips),
+                options.predictor_steps,
+                seed=options.seed,
+                weights=np.tile(weights, 2),
+            )
         elif name == 'background':
             schedule = Schedule(options.background_steps, 2e-3, warmup=450)
-            loss = run_stage(background_stage(model, clips, schedule, seed=options.seed + 7,
-                                              weights=weights, augmentation=AUGMENTATION,
-                                              alone=True))
+            loss = run_stage(
+                background_stage(
+                    model,
+                    clips,
+                    schedule,
+                    seed=options.seed + 7,
+                    weights=weights,
+                    augmentation=AUGMENTATION,
+                    alone=True,
+                )
+            )
         elif name == 'together':
-            loss = run_stage(together_stage(model, clips, options.together_steps,
-                                            options.seed + 8, weights))
+            loss = run_stage(
+                together_stage(model, clips, options.together_steps, options.seed + 8, weights)
+            )
         else:
-            loss = run_stage(settle_stage(model, synthetic, real, options.settle_steps,
-                                          options.seed, options.cache))
+            loss = run_stage(
+                settle_stage(
+                    model, synthetic, real, options.settle_steps, options.seed, options.cache
+                )
+            )
         save_checkpoint(done, model)
         print(f'{name}: loss {loss:.6f}', flush=True)
     save_checkpoint(options.out, model, training=f'tkn_ros.training.default_weights {options}')
     fresh = synthetic_clips(60, FRESH, None)
     figures = np.mean([evaluate_clip(model, clip, most=3) for clip in fresh], 0)
-    print('60 fresh synthetic clips, mean over 10 steps: ' + ', '.join(
-        f'{name} {value:.3f}' for name, value in zip(NAMES, figures.mean(0))))
+    print(
+        '60 fresh synthetic clips, mean over 10 steps: '
+        + ', '.join(f'{name} {value:.3f}' for name, value in zip(NAMES, figures.mean(0)))
+    )
 
 
 if __name__ == '__main__':

@@ -30,5 +30,8 @@ class Interrupt:
             raise KeyboardInterrupt
         self.requested = True
         if self._tell:  # not by print, which a signal may interrupt
-            os.write(2, b'\ntkn: stopping after this step and saving; '
-                        b'Ctrl-C again stops at once, without saving\n')
+            os.write(
+                2,
+                b'\ntkn: stopping after this step and saving; '
+                b'Ctrl-C again stops at once, without saving\n',
+            )

@@ -27,7 +27,14 @@ def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
     predicted = model.predict_keypoints(keypoints, len(run) - n)
     drawn = model.render(predicted, background)[0]
     model.train(was_training)
-    return rows([(strip(list(f), CELL, CELL, COLUMNS), text) for f, text in (
-        (run[:n], 'observed, the newest on the right'), (run[n:], 'what came'),
-        (to_images(redrawn), 'redrawn from its own keypoints'),
-        (to_images(drawn), 'predicted'))])
+    return rows(
+        [
+            (strip(list(f), CELL, CELL, COLUMNS), text)
+            for f, text in (
+                (run[:n], 'observed, the newest on the right'),
+                (run[n:], 'what came'),
+                (to_images(redrawn), 'redrawn from its own keypoints'),
+                (to_images(drawn), 'predicted'),
+            )
+        ]
+    )

@@ -1,11 +1,11 @@
 """The folder of a training run: what is in it, written whole or not at all.
 
-    run.json            what was asked for: settings, data, seed
-    model.safetensors   the weights so far, for every other command
-    state.pt            all that `--resume` needs; read without unpickling anything but tensors
-    log.csv             stage, step, loss, learning rate, seconds
-    pictures/           reconstructions and predictions on the way
-    tensorboard/        the same for TensorBoard
+run.json            what was asked for: settings, data, seed
+model.safetensors   the weights so far, for every other command
+state.pt            all that `--resume` needs; read without unpickling anything but tensors
+log.csv             stage, step, loss, learning rate, seconds
+pictures/           reconstructions and predictions on the way
+tensorboard/        the same for TensorBoard
 """
 
 from __future__ import annotations
@@ -56,16 +56,19 @@ class RunFolder:
             with open(self._log, 'w', newline='') as file:
                 csv.writer(file).writerow(LOG_COLUMNS)
         except OSError as error:
-            raise TrainingError(f'{self.path} cannot be written ({error.strerror or error}); give '
-                                'another --out') from None
+            raise TrainingError(
+                f'{self.path} cannot be written ({error.strerror or error}); give another --out'
+            ) from None
 
     def read(self) -> dict:
         """What `begin` wrote."""
         try:
             return json.loads(self._run.read_text())
         except (OSError, ValueError) as error:
-            raise TrainingError(f'{self._run}: not the record of a run ({error}); give the --out '
-                                'folder of one, or start again without --resume') from None
+            raise TrainingError(
+                f'{self._run}: not the record of a run ({error}); give the --out '
+                'folder of one, or start again without --resume'
+            ) from None
 
     def read_state(self) -> dict | None:
         """The latest state, on the CPU; None if none was saved."""
@@ -75,8 +78,10 @@ class RunFolder:
             state = torch.load(self._state, map_location='cpu', weights_only=True)
         except Exception as error:  # as many kinds as there are ways to damage a file
             reason = ' '.join(str(error).split())[:200]
-            raise TrainingError(f'{self._state}: cannot be read ({reason}); the weights in '
-                                f'{self.model.name} may serve as --init of a new run') from None
+            raise TrainingError(
+                f'{self._state}: cannot be read ({reason}); the weights in '
+                f'{self.model.name} may serve as --init of a new run'
+            ) from None
         self.saved = f'the checkpoint of {state["where"]} is in {self.model}'
         return state
 
@@ -87,8 +92,9 @@ class RunFolder:
         if stage.average:
             weights = deepcopy(model)
             prefix = '' if stage.module is model else f'{stage.name}.'
-            weights.load_state_dict({prefix + name: t for name, t in stage.averaged().items()},
-                                    strict=False)
+            weights.load_state_dict(
+                {prefix + name: t for name, t in stage.averaged().items()}, strict=False
+            )
         try:
             with whole_file(self._state) as part:
                 torch.save({**state, 'where': where, 'stage_state': stage.state()}, part)
@@ -98,16 +104,22 @@ class RunFolder:
         except (OSError, RuntimeError, SafetensorError) as error:
             reason = ' '.join(str(error).split())[:200]
             free = shutil.disk_usage(self.path).free / 1e6
-            left = (f'{self.saved}, intact. Make room and go on' if self._state.is_file()
-                    else 'nothing was saved before. Make room and begin again')
-            raise SavingError(f'{self.path}: saving failed at {where} with {free:.1f} MB free '
-                              f'({reason}); {left} with --resume') from None
+            left = (
+                f'{self.saved}, intact. Make room and go on'
+                if self._state.is_file()
+                else 'nothing was saved before. Make room and begin again'
+            )
+            raise SavingError(
+                f'{self.path}: saving failed at {where} with {free:.1f} MB free '
+                f'({reason}); {left} with --resume'
+            ) from None
 
     def log(self, stage: Stage, loss: float) -> None:
         """One row for the step just done; written at the next save."""
         rate = stage.optimiser.param_groups[0]['lr']
-        self._rows.append((stage.name, stage.step, f'{loss:.9g}', f'{rate:.6g}',
-                           f'{stage.elapsed:.1f}'))
+        self._rows.append(
+            (stage.name, stage.step, f'{loss:.9g}', f'{rate:.6g}', f'{stage.elapsed:.1f}')
+        )
 
     def _append(self) -> None:
         with whole_file(self._log) as part:

@@ -39,15 +39,19 @@ class Augmentation:
 
     def __post_init__(self):
         if not all(0 <= share <= 1 for share in (self.grey, self.hold, self.turn)):
-            raise ValueError(f'grey is {self.grey}, hold {self.hold} and turn {self.turn}, '
-                             'expected shares from 0 to 1')
+            raise ValueError(
+                f'grey is {self.grey}, hold {self.hold} and turn {self.turn}, '
+                'expected shares from 0 to 1'
+            )
         if not 0 <= self.noise <= 255:
             raise ValueError(f'noise is {self.noise}, expected 0 to 255')
         if self.max_rate < 1:
             raise ValueError(f'max_rate is {self.max_rate}, expected at least 1')
         if not 0 <= self.crop < 1 or not 0 <= self.brightness <= 2:
-            raise ValueError(f'crop is {self.crop} and brightness {self.brightness}, expected 0 up '
-                             'to 1 and 0 to 2')
+            raise ValueError(
+                f'crop is {self.crop} and brightness {self.brightness}, expected 0 up '
+                'to 1 and 0 to 2'
+            )
 
 
 class ClipSampler:
@@ -58,9 +62,15 @@ class ClipSampler:
     each makes its `rank`-th part of every batch, sees the same examples.
     """
 
-    def __init__(self, clips: Sequence[np.ndarray], seed: int,
-                 weights: Sequence[float] | None = None,
-                 augmentation: Augmentation | None = None, rank: int = 0, count: int = 1):
+    def __init__(
+        self,
+        clips: Sequence[np.ndarray],
+        seed: int,
+        weights: Sequence[float] | None = None,
+        augmentation: Augmentation | None = None,
+        rank: int = 0,
+        count: int = 1,
+    ):
         self.clips = list(clips)
         self.lengths = np.array([len(clip) for clip in clips])
         self.seed, self.rank, self.count = seed, rank, count
@@ -101,8 +111,14 @@ class ClipSampler:
 
     def windows(self, batch: int, length: int) -> Tensor:
         """Runs of `length` frames: (B, length, 3, H, W). ValueError where no clip has so many."""
-        return to_tensor(np.stack([self._augment(self.clips[i][self._turn(picked)])
-                                   for i, picked in self.runs(batch, length)]))
+        return to_tensor(
+            np.stack(
+                [
+                    self._augment(self.clips[i][self._turn(picked)])
+                    for i, picked in self.runs(batch, length)
+                ]
+            )
+        )
 
     def runs(self, batch: int, length: int) -> Iterator[tuple[int, np.ndarray]]:
         """As `windows`, but the number of the clip and those of its frames, nothing read."""
@@ -118,8 +134,10 @@ class ClipSampler:
             raise ValueError(f'no clip has {length} frames: give longer ones or a shorter window')
         share = batch // self.count
         if share * self.count != batch:
-            raise ValueError(f'a batch of {batch} (sources, in the detector\'s stage) cannot be '
-                             f'shared by {self.count} processes; give a multiple of that')
+            raise ValueError(
+                f"a batch of {batch} (sources, in the detector's stage) cannot be "
+                f'shared by {self.count} processes; give a multiple of that'
+            )
         for k in range(self.rank * share, (self.rank + 1) * share):
             self.rng = np.random.default_rng([self.seed, self.step, k])
             yield int(np.searchsorted(total, self.rng.random() * total[-1], side='right'))
@@ -162,12 +180,25 @@ def _crop(frames: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarr
     share = 1 - rng.uniform(0, most)
     h, w = max(1, round(height * share)), max(1, round(width * share))
     y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
-    return np.stack([cv2.resize(np.ascontiguousarray(f[y:y + h, x:x + w]), (width, height),
-                                interpolation=cv2.INTER_LINEAR) for f in frames])
+    return np.stack(
+        [
+            cv2.resize(
+                np.ascontiguousarray(f[y : y + h, x : x + w]),
+                (width, height),
+                interpolation=cv2.INTER_LINEAR,
+            )
+            for f in frames
+        ]
+    )
 
 
-def draw_window(clip_length: int, length: int, rng: np.random.Generator,
-                max_rate: int = MAX_RATE, reverse: bool = True) -> np.ndarray | None:
+def draw_window(
+    clip_length: int,
+    length: int,
+    rng: np.random.Generator,
+    max_rate: int = MAX_RATE,
+    reverse: bool = True,
+) -> np.ndarray | None:
     """Frame numbers of a random run of `length` frames: any playback rate, either direction.
 
     None where the clip is too short.

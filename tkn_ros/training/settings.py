@@ -36,8 +36,10 @@ class StageSettings:
 
     def __post_init__(self):
         if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
-            raise ValueError(f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
-                             f'{self.lr}: expected positive numbers (epochs may be 0)')
+            raise ValueError(
+                f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
+                f'{self.lr}: expected positive numbers (epochs may be 0)'
+            )
 
     def steps_for(self, clips: int) -> int:
         """Number of steps with so many clips."""
@@ -91,8 +93,11 @@ class Settings:
     def frames_needed(self) -> tuple[int, str]:
         """Of a clip, and why."""
         n = self.model.window
-        needs = {'detector': (2, 'a pair'), 'predictor': (2 * n, f'twice the window of {n}'),
-                 'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead')}
+        needs = {
+            'detector': (2, 'a pair'),
+            'predictor': (2 * n, f'twice the window of {n}'),
+            'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead'),
+        }
         needs['background'] = needs['joint']
         return max(needs[s] for s in self.stages)
 
@@ -107,7 +112,8 @@ class Settings:
                 raise SettingsError(
                     f'{name}: a batch of {batch}{of} cannot be shared by {processes} processes; '
                     f'give --batch {-(-batch // unit) * unit} or another multiple of {unit}, or '
-                    f'as many processes as divide {sources}')
+                    f'as many processes as divide {sources}'
+                )
 
 
 def preset_names() -> list[str]:
@@ -124,8 +130,10 @@ def load_settings(name: str) -> tuple[Settings, bool]:
     try:
         table = tomllib.loads(path.read_text())
     except OSError as error:
-        raise SettingsError(f'config "{name}": {error.strerror or error}; give a TOML file or one '
-                            f'of the presets {", ".join(preset_names())}') from None
+        raise SettingsError(
+            f'config "{name}": {error.strerror or error}; give a TOML file or one '
+            f'of the presets {", ".join(preset_names())}'
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f'config {path}: no TOML ({error})') from None
     return settings_from_dict(table, str(path)), 'model' in table
@@ -158,8 +166,10 @@ def _fill(kind: type, table: dict, where: str) -> Any:
                 raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
             value = _fill(type(known[name]), value, f'{where} [{name}]')
         elif not _fits(value, known[name]):
-            raise SettingsError(f'{where}: "{name}" is {value!r}, expected '
-                                f'{type(known[name]).__name__}, as {known[name]!r}')
+            raise SettingsError(
+                f'{where}: "{name}" is {value!r}, expected '
+                f'{type(known[name]).__name__}, as {known[name]!r}'
+            )
         values[name] = value
     try:
         return kind(**values)

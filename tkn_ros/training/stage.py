@@ -55,19 +55,28 @@ class Stage:
     mixed precision does the stage no harm on a CPU.
     """
 
-    def __init__(self, name: str, module: nn.Module, make_batch: Callable[[int], Any],
-                 loss: Callable[[nn.Module, Any], Tensor], schedule: Schedule, seed: int = 0,
-                 processes: Processes | None = None, net: nn.Module | None = None,
-                 half_on_cpu: bool = False):
+    def __init__(
+        self,
+        name: str,
+        module: nn.Module,
+        make_batch: Callable[[int], Any],
+        loss: Callable[[nn.Module, Any], Tensor],
+        schedule: Schedule,
+        seed: int = 0,
+        processes: Processes | None = None,
+        net: nn.Module | None = None,
+        half_on_cpu: bool = False,
+    ):
         self.net = module if net is None else net
         self.name, self.module, self.make_batch, self.loss = name, module, make_batch, loss
         self.schedule, self.seed, self.processes = schedule, seed, processes or Processes()
         self.device = next(module.parameters()).device
-        self.optimiser = torch.optim.AdamW(module.parameters(), schedule.lr,
-                                           weight_decay=schedule.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            module.parameters(), schedule.lr, weight_decay=schedule.weight_decay
+        )
         self.step, self.elapsed = 0, 0.0
         self.recent: deque[float] = deque(maxlen=max(1, schedule.steps // 10))
-        self.average = ([p.detach().clone() for p in module.parameters()] if schedule.ema else [])
+        self.average = [p.detach().clone() for p in module.parameters()] if schedule.ema else []
         on_gpu = self.device.type == 'cuda'
         bf16 = torch.cuda.is_bf16_supported() if on_gpu else cpu_has_bfloat16()
         self.half = schedule.half and (on_gpu or (half_on_cpu and bf16))
@@ -121,14 +130,17 @@ class Stage:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average:
-            torch._foreach_lerp_(self.average, [p.detach() for p in self.module.parameters()],
-                                 1 - schedule.ema)
+            torch._foreach_lerp_(
+                self.average, [p.detach() for p in self.module.parameters()], 1 - schedule.ema
+            )
         return value
 
     def _check(self, what: str, value: float) -> None:
         if not math.isfinite(value):
-            raise TrainingError(f'{self.name}: the {what} is {value} at step {self.step}; lower '
-                                'the learning rate or look for broken frames')
+            raise TrainingError(
+                f'{self.name}: the {what} is {value} at step {self.step}; lower '
+                'the learning rate or look for broken frames'
+            )
 
     def averaged(self) -> dict[str, Tensor]:
         """The module's weights, averaged where that was asked for: what is to be used."""
@@ -144,9 +156,15 @@ class Stage:
 
     def state(self) -> dict:
         """All that `restore` needs: plain containers, numbers and tensors."""
-        return {'step': self.step, 'elapsed': self.elapsed, 'recent': list(self.recent),
-                'module': self.module.state_dict(), 'optimiser': self.optimiser.state_dict(),
-                'average': list(self.average), 'scaler': self.scaler.state_dict()}
+        return {
+            'step': self.step,
+            'elapsed': self.elapsed,
+            'recent': list(self.recent),
+            'module': self.module.state_dict(),
+            'optimiser': self.optimiser.state_dict(),
+            'average': list(self.average),
+            'scaler': self.scaler.state_dict(),
+        }
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""
@@ -172,7 +190,9 @@ def batches_in_turn(make_batch: Callable[[int], Any], first: int, stop: int) -> 
 def prefetched_batches(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
     """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting."""
     with ThreadPoolExecutor(1) as thread:
-        waiting = deque(thread.submit(make_batch, s) for s in range(first, min(first + AHEAD, stop)))
+        waiting = deque(
+            thread.submit(make_batch, s) for s in range(first, min(first + AHEAD, stop))
+        )
         for step in range(first, stop):
             batch = waiting.popleft().result()
             if step + AHEAD < stop:

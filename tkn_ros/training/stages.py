@@ -21,32 +21,60 @@ from tkn_ros.training.processes import Processes
 from tkn_ros.training.sampler import Augmentation, ClipSampler
 from tkn_ros.training.stage import Schedule, Stage, TrainingError
 
-__all__ = ['TrainingError', 'detect_keypoints', 'run_stage', 'train_detector', 'train_joint',
-           'train_predictor']
+__all__ = [
+    'TrainingError',
+    'detect_keypoints',
+    'run_stage',
+    'train_detector',
+    'train_joint',
+    'train_predictor',
+]
 
 L_PRED_SHARE = 0.1  # of L_pred beside L_rec in joint training
 
 
-def detector_stage(detector: KeypointDetector, clips: Sequence[np.ndarray], schedule: Schedule,
-                   batch: int = 32, max_gap: int = 12, seed: int = 0,
-                   weights: Sequence[float] | None = None,
-                   augmentation: Augmentation | None = None,
-                   processes: Processes | None = None, targets: int = 1) -> Stage:
+def detector_stage(
+    detector: KeypointDetector,
+    clips: Sequence[np.ndarray],
+    schedule: Schedule,
+    batch: int = 32,
+    max_gap: int = 12,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+    augmentation: Augmentation | None = None,
+    processes: Processes | None = None,
+    targets: int = 1,
+) -> Stage:
     """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source."""
     sampler = _sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
         return reconstruction_loss(net(frames), frames[:, 1:])
 
-    return Stage('detector', detector, lambda step: sampler.at(step).multi_target_batch(batch, max_gap, targets),
-                 loss, schedule, seed, processes, MultiTargetDetector(detector), half_on_cpu=True)
+    return Stage(
+        'detector',
+        detector,
+        lambda step: sampler.at(step).multi_target_batch(batch, max_gap, targets),
+        loss,
+        schedule,
+        seed,
+        processes,
+        MultiTargetDetector(detector),
+        half_on_cpu=True,
+    )
 
 
-def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], schedule: Schedule,
-                    window: int = 10, batch: int = 64, seed: int = 0,
-                    weights: Sequence[float] | None = None,
-                    augmentation: Augmentation | None = None,
-                    processes: Processes | None = None) -> Stage:
+def predictor_stage(
+    predictor: KeypointPredictor,
+    keypoints: Sequence[Tensor],
+    schedule: Schedule,
+    window: int = 10,
+    batch: int = 64,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+    augmentation: Augmentation | None = None,
+    processes: Processes | None = None,
+) -> Stage:
     """Step 2. `keypoints`: (T, K, 3) each, on the CPU.
 
     Needs clips of at least 2 x window frames. Windows are drawn at several playback rates and in
@@ -57,8 +85,12 @@ def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], s
     sampler = _sampler(keypoints, seed, weights, augmentation, processes)
 
     def make_batch(step: int) -> Tensor:
-        return torch.stack([keypoints[i][torch.from_numpy(picked)]
-                            for i, picked in sampler.at(step).runs(batch, 2 * window)])
+        return torch.stack(
+            [
+                keypoints[i][torch.from_numpy(picked)]
+                for i, picked in sampler.at(step).runs(batch, 2 * window)
+            ]
+        )
 
     def loss(net: nn.Module, runs: Tensor) -> Tensor:
         return prediction_loss(net(runs[:, :window]), runs[:, window:])  # runs: (B, 2n, K, 3)
@@ -66,10 +98,17 @@ def predictor_stage(predictor: KeypointPredictor, keypoints: Sequence[Tensor], s
     return Stage('predictor', predictor, make_batch, loss, schedule, seed, processes)
 
 
-def joint_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule, batch: int = 4,
-                max_ahead: int = 10, seed: int = 0, weights: Sequence[float] | None = None,
-                augmentation: Augmentation | None = None,
-                processes: Processes | None = None) -> Stage:
+def joint_stage(
+    model: TKN,
+    clips: Sequence[np.ndarray],
+    schedule: Schedule,
+    batch: int = 4,
+    max_ahead: int = 10,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+    augmentation: Augmentation | None = None,
+    processes: Processes | None = None,
+) -> Stage:
     """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
 
     The detector's keypoints on the true future are L_pred's target and get no gradient. Needs
@@ -83,11 +122,19 @@ def joint_stage(model: TKN, clips: Sequence[np.ndarray], schedule: Schedule, bat
         future = frames[:, n:]
         with torch.no_grad():
             real, _ = model.detector.encode(future.flatten(0, 1))  # (B*m, K, 3)
-        return (reconstruction_loss(drawn, future)
-                + L_PRED_SHARE * prediction_loss(predicted, real.view_as(predicted)))
+        return reconstruction_loss(drawn, future) + L_PRED_SHARE * prediction_loss(
+            predicted, real.view_as(predicted)
+        )
 
-    return Stage('joint', model, lambda step: sampler.at(step).windows(batch, n + max_ahead), loss,
-                 schedule, seed, processes)
+    return Stage(
+        'joint',
+        model,
+        lambda step: sampler.at(step).windows(batch, n + max_ahead),
+        loss,
+        schedule,
+        seed,
+        processes,
+    )
 
 
 def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
@@ -96,8 +143,9 @@ def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
 
 
 @torch.no_grad()
-def detect_keypoints(detector: KeypointDetector, clips: Sequence[np.ndarray],
-                 batch: int = 256, mirrored: bool = True) -> list[Tensor]:
+def detect_keypoints(
+    detector: KeypointDetector, clips: Sequence[np.ndarray], batch: int = 256, mirrored: bool = True
+) -> list[Tensor]:
     """(T, K, 3) for every clip, and if `mirrored` after them for every clip left to right."""
     was_training = detector.training
     device = next(detector.parameters()).device
@@ -105,34 +153,61 @@ def detect_keypoints(detector: KeypointDetector, clips: Sequence[np.ndarray],
     out = []
     turned = [c[:, :, ::-1] for c in clips] if mirrored else []
     for clip in tqdm([*clips, *turned], desc='keypoints', unit='clip', disable=None):
-        parts = [detector.encode(to_tensor(np.ascontiguousarray(clip[i:i + batch])).to(device))[0]
-                 for i in range(0, len(clip), batch)]
+        parts = [
+            detector.encode(to_tensor(np.ascontiguousarray(clip[i : i + batch])).to(device))[0]
+            for i in range(0, len(clip), batch)
+        ]
         out.append(torch.cat(parts).cpu())
     detector.train(was_training)
     return out
 
 
-def train_detector(detector: KeypointDetector, clips: Sequence[np.ndarray], steps: int,
-                   batch: int = 32, max_gap: int = 12, lr: float = 2e-3, seed: int = 0,
-                   weights: Sequence[float] | None = None) -> float:
+def train_detector(
+    detector: KeypointDetector,
+    clips: Sequence[np.ndarray],
+    steps: int,
+    batch: int = 32,
+    max_gap: int = 12,
+    lr: float = 2e-3,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+) -> float:
     """Step 1 as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(detector_stage(detector, clips, Schedule(steps, lr), batch, max_gap, seed,
-                                    weights))
+    return run_stage(
+        detector_stage(detector, clips, Schedule(steps, lr), batch, max_gap, seed, weights)
+    )
 
 
-def train_predictor(predictor: KeypointPredictor, keypoints: Sequence[Tensor], steps: int,
-                    window: int = 10, batch: int = 64, lr: float = 3e-4, seed: int = 0,
-                    weights: Sequence[float] | None = None) -> float:
+def train_predictor(
+    predictor: KeypointPredictor,
+    keypoints: Sequence[Tensor],
+    steps: int,
+    window: int = 10,
+    batch: int = 64,
+    lr: float = 3e-4,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+) -> float:
     """Step 2 as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(predictor_stage(predictor, keypoints, Schedule(steps, lr), window, batch, seed,
-                                     weights))
+    return run_stage(
+        predictor_stage(predictor, keypoints, Schedule(steps, lr), window, batch, seed, weights)
+    )
 
 
-def train_joint(model: TKN, clips: Sequence[np.ndarray], steps: int, batch: int = 4,
-                max_ahead: int = 10, lr: float = 3e-4, seed: int = 0,
-                weights: Sequence[float] | None = None) -> float:
+def train_joint(
+    model: TKN,
+    clips: Sequence[np.ndarray],
+    steps: int,
+    batch: int = 4,
+    max_ahead: int = 10,
+    lr: float = 3e-4,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+) -> float:
     """Joint training as a whole. Returns the mean loss of the last tenth."""
-    return run_stage(joint_stage(model, clips, Schedule(steps, lr), batch, max_ahead, seed, weights))
+    return run_stage(
+        joint_stage(model, clips, Schedule(steps, lr), batch, max_ahead, seed, weights)
+    )
 
 
 def run_stage(stage: Stage) -> float:

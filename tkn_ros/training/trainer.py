@@ -64,8 +64,13 @@ class TrainConfig:
     @staticmethod
     def from_dict(table: dict) -> TrainConfig:
         """Inverse of `to_dict`."""
-        return TrainConfig(settings_from_dict(table['settings'], 'run.json'), tuple(table['data']),
-                     tuple(table['part']), table['topic'], table['init'])
+        return TrainConfig(
+            settings_from_dict(table['settings'], 'run.json'),
+            tuple(table['data']),
+            tuple(table['part']),
+            table['topic'],
+            table['init'],
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,13 @@ def difference(asked: dict, found: dict, where: str = '') -> str:
     return ''
 
 
-def train(config: TrainConfig, out: str | Path, options: RunOptions, processes: Processes | None = None,
-          resume: bool = False) -> TKN:
+def train(
+    config: TrainConfig,
+    out: str | Path,
+    options: RunOptions,
+    processes: Processes | None = None,
+    resume: bool = False,
+) -> TKN:
     """Run all stages, or those that are left, and return the model in evaluation mode.
 
     Raises KeyboardInterrupt after Ctrl-C (once: all is saved), TrainingError for what prevents
@@ -107,8 +117,10 @@ def train(config: TrainConfig, out: str | Path, options: RunOptions, processes: 
     processes = processes or Processes()
     folder, settings = RunFolder(out), config.settings
     if 'background' in settings.stages and not settings.model.background:
-        raise TrainingError('stages has "background", and the model has none of its own: add a '
-                            'table [model.background] to the config, or leave that stage out')
+        raise TrainingError(
+            'stages has "background", and the model has none of its own: add a '
+            'table [model.background] to the config, or leave that stage out'
+        )
     settings.check_shared_by(processes.count)
     clips = _shared_clips(config, options, processes)
     data = [[Path(c.name).name, len(c)] for c in clips]
@@ -116,8 +128,10 @@ def train(config: TrainConfig, out: str | Path, options: RunOptions, processes: 
     if processes.is_main and not (resume and folder.exists):
         folder.begin({**config.to_dict(), 'clips': data})
     if resume and state and folder.read()['clips'] != data:
-        raise TrainingError(f'{folder.path}: the clips are not those that the run began with; '
-                            'restore them, or start again with --init')
+        raise TrainingError(
+            f'{folder.path}: the clips are not those that the run began with; '
+            'restore them, or start again with --init'
+        )
     processes.wait()
     model = _build(config).to(options.device)
     board = _tensorboard(folder.path) if processes.is_main and options.tensorboard else None
@@ -142,8 +156,16 @@ def _shared_clips(config: TrainConfig, options: RunOptions, processes: Processes
     model, say = config.settings.model, (warn if processes.is_main else lambda message: None)
 
     def load() -> list[Clip]:
-        clips = load_clips(config.data, model.height, model.width, options.cache, TRAIN, config.part,
-                           config.topic, say)
+        clips = load_clips(
+            config.data,
+            model.height,
+            model.width,
+            options.cache,
+            TRAIN,
+            config.part,
+            config.topic,
+            say,
+        )
         return long_enough(clips, *config.settings.frames_needed, say)
 
     if processes.local == 0:
@@ -171,16 +193,26 @@ def _tensorboard(path: Path):
     try:
         return SummaryWriter(str(path / 'tensorboard'))
     except OSError as error:
-        warn(f'no logs for TensorBoard, since {path}/tensorboard cannot be written '
-             f'({error.strerror or error})')
+        warn(
+            f'no logs for TensorBoard, since {path}/tensorboard cannot be written '
+            f'({error.strerror or error})'
+        )
         return None
 
 
 class _Run:
     """One run in its course."""
 
-    def __init__(self, config: TrainConfig, options: RunOptions, processes: Processes, folder: RunFolder,
-                 model: TKN, clips: Sequence[Clip], board):
+    def __init__(
+        self,
+        config: TrainConfig,
+        options: RunOptions,
+        processes: Processes,
+        folder: RunFolder,
+        model: TKN,
+        clips: Sequence[Clip],
+        board,
+    ):
         self.config, self.options, self.processes = config, options, processes
         self.folder, self.model, self.clips, self.board = folder, model, clips, board
         self.begun, self.spent = time.monotonic(), 0.0  # spent: before this process, [s]
@@ -196,9 +228,14 @@ class _Run:
         stage = self._make(number, name, restored['elapsed'] if restored else 0.0)
         if restored:
             stage.restore(restored)
-        bar = tqdm(total=stage.schedule.steps, initial=stage.step, desc=name, unit='step',
-                   mininterval=1.0 if sys.stderr.isatty() else 30.0,
-                   disable=not self.processes.is_main)
+        bar = tqdm(
+            total=stage.schedule.steps,
+            initial=stage.step,
+            desc=name,
+            unit='step',
+            mininterval=1.0 if sys.stderr.isatty() else 30.0,
+            disable=not self.processes.is_main,
+        )
         saved = drawn = time.monotonic()
         try:
             with bar, Interrupt(self.processes.is_main) as interrupt:
@@ -230,20 +267,40 @@ class _Run:
         stage: StageSettings = getattr(s, name)
         frames = [c.frames for c in self.clips]
         lengths = np.sqrt([len(f) for f in frames])  # a long recording is not all there is
-        shared = {'seed': s.seed, 'weights': lengths, 'augmentation': s.augmentation,
-                  'processes': self.processes}
+        shared = {
+            'seed': s.seed,
+            'weights': lengths,
+            'augmentation': s.augmentation,
+            'processes': self.processes,
+        }
         keypoints = []
         if name == 'predictor':
             keypoints = detect_keypoints(model.detector, frames, mirrored=s.augmentation.flip)
             shared['weights'] = np.tile(lengths, len(keypoints) // len(frames))
-        schedule = Schedule(stage.steps_for(len(frames)), stage.lr, s.warmup, s.weight_decay, s.clip,
-                    s.ema, self._seconds(number, elapsed), s.half)
+        schedule = Schedule(
+            stage.steps_for(len(frames)),
+            stage.lr,
+            s.warmup,
+            s.weight_decay,
+            s.clip,
+            s.ema,
+            self._seconds(number, elapsed),
+            s.half,
+        )
         if name == 'detector':
-            return detector_stage(model.detector, frames, schedule, stage.batch, s.max_gap, **shared,
-                                  targets=s.targets)
+            return detector_stage(
+                model.detector,
+                frames,
+                schedule,
+                stage.batch,
+                s.max_gap,
+                **shared,
+                targets=s.targets,
+            )
         if name == 'predictor':
-            return predictor_stage(model.predictor, keypoints, schedule, model.config.window,
-                                   stage.batch, **shared)
+            return predictor_stage(
+                model.predictor, keypoints, schedule, model.config.window, stage.batch, **shared
+            )
         if name == 'background':
             return background_stage(model, frames, schedule, stage.batch, s.ahead, **shared)
         return joint_stage(model, frames, schedule, stage.batch, s.ahead, **shared)
@@ -273,8 +330,12 @@ class _Run:
 
     def _save(self, number: int, stage: Stage, finished: bool = False) -> None:
         if self.processes.is_main:
-            state = {'stage': number, 'spent': self._spent(), 'finished': finished,
-                     'model': self.model.state_dict()}
+            state = {
+                'stage': number,
+                'spent': self._spent(),
+                'finished': finished,
+                'model': self.model.state_dict(),
+            }
             data = ', '.join(Path(p).name for p in self.config.data)
             self.folder.save(self.model, stage, state, f'tkn train on {data}')
 
@@ -294,8 +355,10 @@ class _Run:
             yield
         except OSError as error:
             self.shown = self.board = None
-            self._say(f'no more pictures and logs for TensorBoard: {self.folder.path} cannot be '
-                      f'written ({error.strerror or error}); the training goes on')
+            self._say(
+                f'no more pictures and logs for TensorBoard: {self.folder.path} cannot be '
+                f'written ({error.strerror or error}); the training goes on'
+            )
 
     def close(self) -> None:
         """At the end of the run."""

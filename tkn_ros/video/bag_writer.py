@@ -26,8 +26,15 @@ _STORAGE_OF_SUFFIX = {'.mcap': 'mcap', '.db3': 'sqlite3'}
 _FOREVER = QosTime(9223372036, 854775807)
 # what a player offers again: reliable serves reliable and best-effort subscribers alike
 _OFFERED_QOS = Qos(
-    QosHistory.KEEP_LAST, 10, QosReliability.RELIABLE, QosDurability.VOLATILE,
-    _FOREVER, _FOREVER, QosLiveliness.AUTOMATIC, _FOREVER, False,
+    QosHistory.KEEP_LAST,
+    10,
+    QosReliability.RELIABLE,
+    QosDurability.VOLATILE,
+    _FOREVER,
+    _FOREVER,
+    QosLiveliness.AUTOMATIC,
+    _FOREVER,
+    False,
 )
 
 

@@ -137,9 +137,7 @@ def _choose_topic(name: str, connections, topic: str | None) -> str:
             )
         raise VideoError(f'{name}: no topic {topic} in this bag; its image topics are {listing}')
     if len(images) > 1:
-        raise VideoError(
-            f'{name}: {len(images)} image topics, pass TOPIC=<one of them>: {listing}'
-        )
+        raise VideoError(f'{name}: {len(images)} image topics, pass TOPIC=<one of them>: {listing}')
     return images[0]
 
 
@@ -163,8 +161,12 @@ def _to_frame(message, logged: int) -> Frame:
         image = compressed_to_rgb(message.format, message.data)
     else:
         image = to_rgb(
-            message.encoding, message.height, message.width, message.step,
-            bool(message.is_bigendian), message.data,
+            message.encoding,
+            message.height,
+            message.width,
+            message.step,
+            bool(message.is_bigendian),
+            message.data,
         )
     return Frame(stamp or logged, image, header.frame_id)
 

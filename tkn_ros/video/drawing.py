@@ -19,18 +19,24 @@ def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
     if image.shape[:2] == (height, width):
         return image
     smaller = height * width < image.shape[0] * image.shape[1]
-    return cv2.resize(image, (width, height),
-                      interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC)
+    return cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    )
 
 
 def colours(count: int) -> list[tuple[int, int, int]]:
     """One distinguishable colour for each keypoint."""
-    return [tuple(int(255 * c) for c in colorsys.hsv_to_rgb(k / count, 0.9, 1.0))
-            for k in range(count)]
+    return [
+        tuple(int(255 * c) for c in colorsys.hsv_to_rgb(k / count, 0.9, 1.0)) for k in range(count)
+    ]
 
 
-def draw_paths(image: np.ndarray, now: np.ndarray, future: Sequence[np.ndarray],
-               size: tuple[int, int] | None = None) -> np.ndarray:
+def draw_paths(
+    image: np.ndarray,
+    now: np.ndarray,
+    future: Sequence[np.ndarray],
+    size: tuple[int, int] | None = None,
+) -> np.ndarray:
     """The picture with a dot at every keypoint and a line along its predicted path.
 
     now: (K, 3); future: (K, 3) for each step. size: (height, width) to draw at, since a small
@@ -41,7 +47,7 @@ def draw_paths(image: np.ndarray, now: np.ndarray, future: Sequence[np.ndarray],
     scale = np.array([out.shape[1] / width, out.shape[0] / height])
     shift = scale / 2 - 0.5  # pixel centres
     path = np.stack([now, *future])[..., :2] * scale + shift  # (1 + m, K, 2)
-    path = np.round(path * 2 ** _SHIFT).astype(np.int32)
+    path = np.round(path * 2**_SHIFT).astype(np.int32)
     radius = max(2, round(min(out.shape[:2]) / 80))
     for k, colour in enumerate(colours(len(now))):
         points = np.ascontiguousarray(path[:, k])
@@ -80,13 +86,22 @@ def strip(images: Sequence[np.ndarray], height: int, width: int, columns: int) -
 def rows(parts: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
     """Captioned pictures under each other, narrower ones filled up on the right."""
     width = max(image.shape[1] for image, _ in parts)
-    filled = [cv2.copyMakeBorder(image, 0, 0, 0, width - image.shape[1], cv2.BORDER_CONSTANT,
-                                 value=_BACKGROUND) for image, _ in parts]
+    filled = [
+        cv2.copyMakeBorder(
+            image, 0, 0, 0, width - image.shape[1], cv2.BORDER_CONSTANT, value=_BACKGROUND
+        )
+        for image, _ in parts
+    ]
     return np.vstack([caption(image, text) for image, (_, text) in zip(filled, parts)])
 
 
-def montage(image: np.ndarray, predicted: np.ndarray, observed_keypoints: np.ndarray,
-            predicted_keypoints: np.ndarray, columns: int = 5) -> np.ndarray:
+def montage(
+    image: np.ndarray,
+    predicted: np.ndarray,
+    observed_keypoints: np.ndarray,
+    predicted_keypoints: np.ndarray,
+    columns: int = 5,
+) -> np.ndarray:
     """What the node shows live: the newest frame with its paths, over a strip of predictions.
 
     image: (H, W, 3); predicted: (m, h, w, 3); keypoints: (n, K, 3) and (m, K, 3) in pixels of
@@ -96,7 +111,15 @@ def montage(image: np.ndarray, predicted: np.ndarray, observed_keypoints: np.nda
     cell = (max(48, round(height / width * 128)), 128)
     row = strip(list(predicted), *cell, columns)
     top_width = row.shape[1]
-    top = draw_paths(image, observed_keypoints[-1], list(predicted_keypoints),
-                     (round(height / width * top_width), top_width))
-    return rows([(top, 'newest frame, keypoints and their predicted paths'),
-                 (row, f'predicted: the next {len(predicted)} frames')])
+    top = draw_paths(
+        image,
+        observed_keypoints[-1],
+        list(predicted_keypoints),
+        (round(height / width * top_width), top_width),
+    )
+    return rows(
+        [
+            (top, 'newest frame, keypoints and their predicted paths'),
+            (row, f'predicted: the next {len(predicted)} frames'),
+        ]
+    )

@@ -44,9 +44,9 @@ _LAYOUTS = {
 }
 SUPPORTED = tuple(_LAYOUTS)
 
-_DEPTH_TO_8BIT = (
-    np.minimum(np.arange(2**16), DEPTH_RANGE_MM) * 255 // DEPTH_RANGE_MM
-).astype(np.uint8)  # (65536,)
+_DEPTH_TO_8BIT = (np.minimum(np.arange(2**16), DEPTH_RANGE_MM) * 255 // DEPTH_RANGE_MM).astype(
+    np.uint8
+)  # (65536,)
 
 
 class UnsupportedEncoding(VideoError):  # noqa: N818

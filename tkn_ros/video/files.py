@@ -32,8 +32,10 @@ class VideoFile(Source):
         with self._open() as container:
             stream = container.streams.video[0]
             found = float(stream.average_rate or stream.guessed_rate or 0)
-            self.fps = checked_fps(fps) if fps is not None else (
-                found if 0 < found <= 1000 else DEFAULT_FPS
+            self.fps = (
+                checked_fps(fps)
+                if fps is not None
+                else (found if 0 < found <= 1000 else DEFAULT_FPS)
             )
             picture = next(self._decode(container), None)
         if picture is None:

@@ -25,11 +25,21 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     ValueError where the shapes differ or a side is shorter than the window's 11 pixels.
     """
     from skimage.metrics import structural_similarity  # slow to import
+
     a, b = _unit(a, b)
     if min(a.shape[:2]) < 11:
         raise ValueError(f'frames are {a.shape[1]}x{a.shape[0]}, expected at least 11x11 for SSIM')
-    return float(structural_similarity(a, b, data_range=1.0, channel_axis=-1, sigma=1.5,
-                                       gaussian_weights=True, use_sample_covariance=False))
+    return float(
+        structural_similarity(
+            a,
+            b,
+            data_range=1.0,
+            channel_axis=-1,
+            sigma=1.5,
+            gaussian_weights=True,
+            use_sample_covariance=False,
+        )
+    )
 
 
 def _unit(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -69,4 +69,5 @@ def open_video(video: str, topic: str = '', fps: float = 0.0) -> Source:
     if video:
         return open_source(video, topic or None, fps or None)
     from tkn_ros.synthetic.render import SyntheticSource  # only where it is asked for
+
     return SyntheticSource()

@@ -112,6 +112,7 @@ def write_gif(
     Returns:
         How many frames were written.
     """
+
     def small() -> Iterator[np.ndarray]:
         shape = None
         for image in _images(frames):
@@ -144,9 +145,7 @@ def write_gif(
     if first is None:
         raise VideoError(f'{path}: no frames to write')
     with whole_file(path) as part:
-        first.save(
-            part, format='GIF', save_all=True, append_images=rest, duration=duration, loop=0
-        )
+        first.save(part, format='GIF', save_all=True, append_images=rest, duration=duration, loop=0)
     return count
 
 

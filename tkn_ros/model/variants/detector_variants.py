@@ -43,9 +43,12 @@ class SeparationNet(HeatmapBackgroundDetector):
     def __init__(self, config: DetectorConfig):
         super().__init__(config)
         c, widths = config, (3, *config.channels)
-        self.background = nn.Sequential(*(
-            EncoderLayer(widths[i], widths[i + 1], c.kernels[i], c.strides[i], c.groups)
-            for i in range(len(c.channels))))
+        self.background = nn.Sequential(
+            *(
+                EncoderLayer(widths[i], widths[i + 1], c.kernels[i], c.strides[i], c.groups)
+                for i in range(len(c.channels))
+            )
+        )
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Keypoints (B, K, 3) and [frames, the second encoder's output, h_n]."""

@@ -21,5 +21,7 @@ class FrameByFrame(nn.Module):
             observed.append(keypoints)
         predicted = self.model.predict_keypoints(torch.stack(observed, 1), horizon)
         features = self.model.render_context(features, frames)
-        drawn = [self.model.render(predicted[:, j:j + 1], features, j + 1) for j in range(horizon)]
+        drawn = [
+            self.model.render(predicted[:, j : j + 1], features, j + 1) for j in range(horizon)
+        ]
         return torch.cat(drawn, 1), predicted

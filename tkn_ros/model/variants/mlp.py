@@ -21,8 +21,9 @@ class MixerLayer(nn.Module):
         self.tokens = nn.Linear(c.window, c.window)
         self.widen = nn.Linear(c.d_token, c.d_model)
         self.norm2 = nn.LayerNorm(c.d_model)
-        self.channels = nn.Sequential(nn.Linear(c.d_model, c.d_inner), nn.GELU(),
-                                      nn.Linear(c.d_inner, c.d_model))
+        self.channels = nn.Sequential(
+            nn.Linear(c.d_model, c.d_inner), nn.GELU(), nn.Linear(c.d_inner, c.d_model)
+        )
         self.drop = nn.Dropout(c.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -41,6 +42,8 @@ class MLPPredictor(KeypointPredictor):
 
     def predict_latents(self, q: Tensor) -> Tensor:
         if q.shape[1] != self.config.window:
-            raise ValueError(f'the MLP predictor got {q.shape[1]} frames, expected exactly '
-                             f'{self.config.window}: its weights are for that window')
+            raise ValueError(
+                f'the MLP predictor got {q.shape[1]} frames, expected exactly '
+                f'{self.config.window}: its weights are for that window'
+            )
         return self.norm(self.layers(q))

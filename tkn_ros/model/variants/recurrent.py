@@ -17,8 +17,9 @@ class RecurrentPredictor(KeypointPredictor):
 
     def __init__(self, config: PredictorConfig):
         super().__init__(config, d_out=config.d_inner)
-        self.recurrent = _MODULES[config.kind](config.d_model, config.d_inner, config.layers,
-                                               batch_first=True, dropout=config.dropout)
+        self.recurrent = _MODULES[config.kind](
+            config.d_model, config.d_inner, config.layers, batch_first=True, dropout=config.dropout
+        )
 
     def predict_latents(self, q: Tensor) -> Tensor:
         return self.recurrent(q)[0]  # (B, n, d_inner)

@@ -26,8 +26,9 @@ def as_backend_error(name: str, stage: str) -> Iterator[None]:
         yield
     except Exception as error:
         reason = (str(error) or repr(error)).splitlines()[0]
-        raise BackendError(f'backend "{name}" cannot run the stage "{stage}": {reason}; use '
-                           'backend "eager"') from error
+        raise BackendError(
+            f'backend "{name}" cannot run the stage "{stage}": {reason}; use backend "eager"'
+        ) from error
 
 
 class Backend(Protocol):
@@ -59,8 +60,13 @@ class Backend(Protocol):
         frames: (B, n, H, W, 3) uint8, a window of the network's size.
         """
 
-    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
-             source: np.ndarray) -> np.ndarray:
+    def render(
+        self,
+        keypoints: Tensor,
+        source_keypoints: Tensor,
+        features: list[Tensor],
+        source: np.ndarray,
+    ) -> np.ndarray:
         """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
 
         source_keypoints: the newest frames' keypoints as `encode` gave them; features and source:
@@ -68,8 +74,9 @@ class Backend(Protocol):
         """
 
 
-def render_context(backend: Backend, features: list[Tensor], frames: np.ndarray,
-             images: np.ndarray | None = None) -> tuple[list[Tensor], np.ndarray]:
+def render_context(
+    backend: Backend, features: list[Tensor], frames: np.ndarray, images: np.ndarray | None = None
+) -> tuple[list[Tensor], np.ndarray]:
     """What `render` needs of the observed frames: all features, and the source.
 
     features: what `encode` gave for the newest frames; frames: (B, n, H, W, 3) uint8, the windows;
@@ -114,8 +121,13 @@ class EagerBackend:
         return [self._background(torch.from_numpy(frames).to(self.device))]
 
     @torch.inference_mode()
-    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
-             source: np.ndarray) -> np.ndarray:
+    def render(
+        self,
+        keypoints: Tensor,
+        source_keypoints: Tensor,
+        features: list[Tensor],
+        source: np.ndarray,
+    ) -> np.ndarray:
         frame = torch.from_numpy(source).to(self.device)
         return self._render(keypoints, source_keypoints, frame, *features[1:]).cpu().numpy()
 
@@ -154,15 +166,25 @@ class StagedBackend:
             if self.residual:
                 following = following + known[:, -1:]
             known = torch.cat([known, following], 1)
-        return known[:, n:n + horizon]
+        return known[:, n : n + horizon]
 
     @torch.inference_mode()
     def background(self, frames: np.ndarray) -> list[Tensor]:
-        return self._run('background', torch.from_numpy(frames)) if (
-            'background' in self.stages) else []
+        return (
+            self._run('background', torch.from_numpy(frames))
+            if ('background' in self.stages)
+            else []
+        )
 
     @torch.inference_mode()
-    def render(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor],
-             source: np.ndarray) -> np.ndarray:
-        frames = self._run('draw', keypoints, source_keypoints, torch.from_numpy(source), *features)[0]
+    def render(
+        self,
+        keypoints: Tensor,
+        source_keypoints: Tensor,
+        features: list[Tensor],
+        source: np.ndarray,
+    ) -> np.ndarray:
+        frames = self._run(
+            'draw', keypoints, source_keypoints, torch.from_numpy(source), *features
+        )[0]
         return frames.cpu().numpy()

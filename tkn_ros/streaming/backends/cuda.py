@@ -29,14 +29,18 @@ class CUDABackend(StagedBackend):
 
     threads = 0
 
-    def __init__(self, model: TKN, precision: str = 'float16', device: str = 'cuda',
-                 compiled: bool = False):
+    def __init__(
+        self, model: TKN, precision: str = 'float16', device: str = 'cuda', compiled: bool = False
+    ):
         if device != 'cpu' and not torch.cuda.is_available():
-            raise BackendError('backend "cuda" needs an NVIDIA GPU and a CUDA build of PyTorch '
-                               '(pytorch.org, "Get started"); use backend "auto"')
+            raise BackendError(
+                'backend "cuda" needs an NVIDIA GPU and a CUDA build of PyTorch '
+                '(pytorch.org, "Get started"); use backend "auto"'
+            )
         if precision not in PRECISIONS:
-            raise BackendError(f'precision "{precision}": backend "cuda" has '
-                               f'{", ".join(PRECISIONS)}')
+            raise BackendError(
+                f'precision "{precision}": backend "cuda" has {", ".join(PRECISIONS)}'
+            )
         super().__init__(model)
         if device == 'cuda':  # by number, so that streams are not those of another current GPU
             device = f'cuda:{torch.cuda.current_device()}'
@@ -46,8 +50,9 @@ class CUDABackend(StagedBackend):
             stage.to(device=device, memory_format=torch.channels_last)
             to_half(stage, getattr(torch, precision))
             if compiled:
-                self.stages[name] = torch.compile(stage, dynamic=False,
-                                                  mode='max-autotune-no-cudagraphs')
+                self.stages[name] = torch.compile(
+                    stage, dynamic=False, mode='max-autotune-no-cudagraphs'
+                )
         self._stream = None if device == 'cpu' else torch.cuda.Stream(device)
         self._steps: dict[tuple, _Recorded] = {}
         self._rings: dict[tuple, list[Tensor]] = {}
@@ -104,7 +109,7 @@ class CUDABackend(StagedBackend):
                 if self.residual:
                     following = following + known[:, -1:]
                 known = torch.cat([known, following], 1)
-            predicted = known[:, window:window + horizon]
+            predicted = known[:, window : window + horizon]
             return [self.stages['draw'](predicted, newest, source, *features), predicted]
 
         recorded = _Recorded(call, (first,), self.device, self._stream, to_host=True)
@@ -124,8 +129,14 @@ class _Recorded:
     to_host: the results come in pinned memory on the host, ready to be read.
     """
 
-    def __init__(self, function: Callable[..., list[Tensor]], inputs: tuple[Tensor, ...],
-                 device: str, stream, to_host: bool = False):
+    def __init__(
+        self,
+        function: Callable[..., list[Tensor]],
+        inputs: tuple[Tensor, ...],
+        device: str,
+        stream,
+        to_host: bool = False,
+    ):
         self.function, self.stream, self.to_host = function, stream, to_host
         if stream is None:
             return
@@ -145,8 +156,9 @@ class _Recorded:
             for _ in range(3):  # libraries choose their kernels and allocate before it counts
                 results = function(*self.inputs)
         stream.synchronize()
-        self.results = [torch.empty_like(r, device='cpu').pin_memory() if to_host else None
-                        for r in results]
+        self.results = [
+            torch.empty_like(r, device='cpu').pin_memory() if to_host else None for r in results
+        ]
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, stream=stream):
             for place, pinned in zip(self.inputs, self.pinned):

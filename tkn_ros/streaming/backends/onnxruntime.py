@@ -22,12 +22,15 @@ class ONNXRuntimeBackend(StagedBackend):
 
     name, precision = 'onnxruntime', 'float32'
 
-    def __init__(self, model: TKN, precision: str = 'float32', threads: int = 0,
-                 cache: Path | None = None):
+    def __init__(
+        self, model: TKN, precision: str = 'float32', threads: int = 0, cache: Path | None = None
+    ):
         if onnxruntime is None:
-            raise BackendError('backend "onnxruntime" needs the packages onnx and onnxruntime, '
-                               'which are not installed: pip install onnx onnxruntime, or use '
-                               'backend "eager"')
+            raise BackendError(
+                'backend "onnxruntime" needs the packages onnx and onnxruntime, '
+                'which are not installed: pip install onnx onnxruntime, or use '
+                'backend "eager"'
+            )
         if precision not in ('', 'float32'):
             raise BackendError(f'precision "{precision}": backend "onnxruntime" has float32 only')
         super().__init__(model)
@@ -75,5 +78,7 @@ class ONNXRuntimeBackend(StagedBackend):
         try:
             return to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
         except ImportError:
-            raise BackendError('backend "onnxruntime" needs the package onnx to convert the '
-                               'network: pip install onnx') from None
+            raise BackendError(
+                'backend "onnxruntime" needs the package onnx to convert the '
+                'network: pip install onnx'
+            ) from None

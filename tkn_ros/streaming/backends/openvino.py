@@ -51,19 +51,25 @@ class OpenVINOBackend(StagedBackend):
 
     name = 'openvino'
 
-    def __init__(self, model: TKN, precision: str = '', threads: int = 0,
-                 cache: Path | None = None):
+    def __init__(
+        self, model: TKN, precision: str = '', threads: int = 0, cache: Path | None = None
+    ):
         if openvino is None:
-            raise BackendError('backend "openvino" needs the package openvino, which is not '
-                               'installed: pip install openvino, or use backend "eager"')
+            raise BackendError(
+                'backend "openvino" needs the package openvino, which is not '
+                'installed: pip install openvino, or use backend "eager"'
+            )
         can = openvino_precisions()
         precision = precision or 'int8'
         if precision not in can:
-            raise BackendError(f'precision "{precision}": backend "openvino" has {", ".join(can)} '
-                               'on this CPU')
+            raise BackendError(
+                f'precision "{precision}": backend "openvino" has {", ".join(can)} on this CPU'
+            )
         self._int8 = precision.startswith('int8')
-        half = {'predict': precision == 'bfloat16' or self._int8,
-                'draw': precision.endswith('bfloat16')}
+        half = {
+            'predict': precision == 'bfloat16' or self._int8,
+            'draw': precision.endswith('bfloat16'),
+        }
         self._half = {stage for stage in half if half[stage] and 'bfloat16' in can}
         super().__init__(model, shuffle=True, channel_norm=True)
         self.precision, self.cache = precision, cache
@@ -74,8 +80,11 @@ class OpenVINOBackend(StagedBackend):
         return self.runners(stage, inputs)(*inputs)
 
     def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
-        settings = {'INFERENCE_PRECISION_HINT': 'bf16' if stage in self._half else 'f32',
-                    'INFERENCE_NUM_THREADS': self.threads, 'PERFORMANCE_HINT': 'LATENCY'}
+        settings = {
+            'INFERENCE_PRECISION_HINT': 'bf16' if stage in self._half else 'f32',
+            'INFERENCE_NUM_THREADS': self.threads,
+            'PERFORMANCE_HINT': 'LATENCY',
+        }
         if stage == 'predict' and self._int8:
             settings['DYNAMIC_QUANTIZATION_GROUP_SIZE'] = INT8_RUN
         places, request, results = self._request(stage, inputs, settings)
@@ -97,14 +106,20 @@ class OpenVINOBackend(StagedBackend):
             compiled = core.compile_model(graph, 'CPU', settings)
             request = compiled.create_infer_request()
             # copies, because memory that OpenVINO has just used is in the CPU's cache
-            places = [(next(names.index(name) for name in port.get_names() if name in names),
-                       request.get_tensor(port).data) for port in compiled.inputs]
+            places = [
+                (
+                    next(names.index(name) for name in port.get_names() if name in names),
+                    request.get_tensor(port).data,
+                )
+                for port in compiled.inputs
+            ]
             return places, request, [request.get_tensor(port).data for port in compiled.outputs]
 
         variant = '-int8' if stage == 'predict' and self._int8 else ''
         version = openvino.__version__.split('-')[0]
         kept = self.cache and (
-            self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml')
+            self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
+        )
         if kept is not None and kept.is_file():
             with suppress(Exception):  # damaged, of which there are many errors: make it again
                 return load(core.read_model(kept))
@@ -116,6 +131,5 @@ class OpenVINOBackend(StagedBackend):
                 weights_to_int8(graph)
             ready = load(graph)
         if kept is not None:
-            write_whole(kept, lambda path: openvino.save_model(graph, path,
-                                                               compress_to_fp16=False))
+            write_whole(kept, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
         return ready

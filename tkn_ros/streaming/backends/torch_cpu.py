@@ -18,8 +18,9 @@ class TorchBackend(StagedBackend):
     def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False):
         name = 'compile' if compiled else 'eager'
         if precision not in ('float32', 'bfloat16'):
-            raise BackendError(f'precision "{precision}": backend "{name}" has float32 and '
-                               'bfloat16 on the CPU')
+            raise BackendError(
+                f'precision "{precision}": backend "{name}" has float32 and bfloat16 on the CPU'
+            )
         if next(model.parameters()).is_cuda:
             raise BackendError(f'backend "{name}" in {precision} is for the CPU; use "cuda"')
         super().__init__(model, shuffle=compiled)
