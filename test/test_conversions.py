@@ -22,7 +22,7 @@ from tkn_ros.nodes.conversions import (  # noqa: E402
     prediction_to_message,
     rgb_to_image,
     to_ns,
-    to_pixels,
+
     to_time,
 )
 from tkn_ros.streaming.window import SlidingWindow  # noqa: E402

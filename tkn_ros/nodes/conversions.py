@@ -8,7 +8,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from tkn_ros.msg import Keypoint, KeypointFrame, PredictedKeypoints
-from tkn_ros.streaming.window import Prediction
+from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
 
 NS = 1_000_000_000
@@ -54,46 +54,57 @@ def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
     )
 
 
-def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """Model coordinates to pixels of the source image.
-
-    keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first cell
-    to that of its last. cells: the heatmap's (height, width); size: the image's (height, width).
-    Returns (.., 3) = (x, y in pixels with 0 at a pixel's centre, v).
-    """
-    out = np.array(keypoints, np.float64)
-    for axis, (n, pixels) in enumerate(((cells[1], size[1]), (cells[0], size[0]))):
-        cell = (out[..., axis] + 1) / 2 * (n - 1)
-        out[..., axis] = (cell + 0.5) / n * pixels - 0.5
-    return out
-
-
-def keypoint_frame(stamp_ns: int, keypoints: np.ndarray) -> KeypointFrame:
-    """(K, 3) in pixels at one moment as a message."""
-    return KeypointFrame(
-        stamp=to_time(stamp_ns),
-        keypoints=[Keypoint(x=x, y=y, intensity=v) for x, y, v in keypoints.tolist()],
-    )
-
-
 def prediction_to_message(
-    prediction: Prediction, cells: tuple[int, int], frame_id: str, processing_ns: int
+    prediction: Prediction, frame_id: str, processing_ns: int, weights: str = ''
 ) -> PredictedKeypoints:
-    """A prediction as a message, its keypoints in pixels of the newest observed image."""
+    """A prediction as a message, its keypoints in pixels of the newest observed image.
+
+    Args:
+        prediction: Of `SlidingWindow.predict`.
+        frame_id: Of the camera image.
+        processing_ns: From taking up the newest frame to these keypoints [ns].
+        weights: Name of the network's weights.
+    """
     height, width = prediction.newest.image.shape[:2]
+    pixels = prediction.pixels()
 
-    def frames(stamps: list[int], keypoints: np.ndarray) -> list[KeypointFrame]:
-        pixels = to_pixels(keypoints, cells, (height, width))
+    def frames(stamps, positions, intensity, sigma, active) -> list[KeypointFrame]:
+        """positions (f, K, 2); intensity, sigma and active (f, K)."""
         # a network may predict a little below nothing; the message says 0 or more
-        pixels[..., 2] = np.maximum(pixels[..., 2], 0)
-        return [keypoint_frame(s, k) for s, k in zip(stamps, pixels)]
+        intensity = np.maximum(intensity, 0)
+        rows = np.concatenate([positions, intensity[..., None], sigma[..., None]], -1).tolist()
+        return [
+            KeypointFrame(
+                stamp=to_time(stamp),
+                keypoints=[
+                    Keypoint(id=i, active=a, x=x, y=y, intensity=v, sigma=s)
+                    for i, a, (x, y, v, s) in zip(ids, now, row)
+                ],
+            )
+            for stamp, row, now in zip(stamps, rows, active.tolist())
+        ]
 
+    ids = prediction.ids.tolist()
+    observed, predicted = prediction.observed, prediction.predicted
     return PredictedKeypoints(
         header=Header(stamp=to_time(prediction.newest.stamp_ns), frame_id=frame_id),
         image_height=height,
         image_width=width,
         frame_period=prediction.period_ns / NS,
-        observed=frames(prediction.observed_ns, prediction.observed),
-        predicted=frames(prediction.predicted_ns, prediction.predicted),
+        observed=frames(
+            prediction.observed_ns,
+            pixels.observed,
+            observed[..., 2],
+            np.zeros(observed.shape[:2]),
+            prediction.active & prediction.known,
+        ),
+        predicted=frames(
+            prediction.predicted_ns,
+            pixels.predicted,
+            predicted[..., 2],
+            pixels.sigma,
+            np.broadcast_to(prediction.active, predicted.shape[:2]),
+        ),
         processing_time=Duration(sec=processing_ns // NS, nanosec=processing_ns % NS),
+        weights=weights,
     )

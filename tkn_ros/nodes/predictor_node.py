@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections import deque
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,7 +31,6 @@ from tkn_ros.nodes.conversions import (
     prediction_to_message,
     rgb_to_image,
     to_ns,
-    to_pixels,
 )
 from tkn_ros.nodes.diagnostics import Counters, diagnostics
 from tkn_ros.nodes.parameters import declare
@@ -112,10 +112,7 @@ class PredictorNode(Node):
         # a thread more than there are free cores makes inference many times slower, not faster
         torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
         model = load_checkpoint(weights, select_device(device))
-        self.cells = tuple(
-            side // model.config.detector.total_stride
-            for side in (model.config.height, model.config.width)
-        )
+        self.weights = Path(weights).name or 'default'
         engine = make_backend(model, backend, horizon=self.horizon, window=window)
         self.window = SlidingWindow(
             model, window, round(NS / frame_rate) if frame_rate else 0, engine
@@ -289,7 +286,7 @@ class PredictorNode(Node):
         processing = time.perf_counter_ns() - started
         if self.keypoints_out.get_subscription_count():
             self.keypoints_out.publish(
-                prediction_to_message(prediction, self.cells, frame_id, processing)
+                prediction_to_message(prediction, frame_id, processing, self.weights)
             )
         age = self.get_clock().now().nanoseconds - prediction.newest.stamp_ns
         self.latency_ms = age / 1e6
@@ -317,12 +314,9 @@ class PredictorNode(Node):
 
     def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
         image = prediction.newest.image
-        observed, predicted = (
-            to_pixels(k, self.cells, image.shape[:2])
-            for k in (prediction.observed, prediction.predicted)
-        )
+        pixels = prediction.pixels()
         return rgb_to_image(
-            montage(image, frames, observed, predicted), prediction.newest.stamp_ns, frame_id
+            montage(image, frames, pixels.observed, pixels.predicted), prediction.newest.stamp_ns, frame_id
         )
 
     def destroy_node(self) -> None:

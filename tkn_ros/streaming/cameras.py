@@ -11,7 +11,8 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, EagerBackend, render_context
-from tkn_ros.streaming.window import Observation, Prediction, SlidingWindow
+from tkn_ros.streaming.prediction import Observation, Prediction
+from tkn_ros.streaming.window import SlidingWindow
 
 
 class Cameras:

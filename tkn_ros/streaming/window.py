@@ -6,7 +6,6 @@ only when asked for.
 """
 
 from collections import deque
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -15,42 +14,10 @@ from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, EagerBackend, render_context
+from tkn_ros.streaming.prediction import Observation, Prediction
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
 RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
-
-
-@dataclass(frozen=True)
-class Observation:
-    """One encoded frame. keypoints: (K, 3); features: those of the backend's `encode`, B = 1."""
-
-    stamp_ns: int
-    keypoints: Tensor
-    features: list[Tensor]
-    image: np.ndarray  # as received, (H, W, 3) uint8 RGB
-    frame: np.ndarray  # the same at the network's size
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Keypoints seen and to come. Coordinates as the model's: x and y in [-1, 1] over the frame.
-
-    observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
-    frame's; predicted: (m, K, 3) float32 at predicted_ns. seen: what is drawn on, the n frames
-    nearest to observed_ns.
-    """
-
-    period_ns: int
-    observed_ns: list[int]
-    observed: np.ndarray
-    predicted_ns: list[int]
-    predicted: np.ndarray
-    seen: list[Observation]
-
-    @property
-    def newest(self) -> Observation:
-        """The newest frame."""
-        return self.seen[-1]
 
 
 class SlidingWindow:
@@ -88,6 +55,13 @@ class SlidingWindow:
         self.resets = 0
         self._ring: deque[Observation] = deque()
         self._intervals: deque[int] = deque(maxlen=RATE_SAMPLES)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """(height, width) of the grid whose outermost cells' centres are -1 and 1."""
+        config = self.model.config
+        stride = config.detector.total_stride
+        return config.height // stride, config.width // stride
 
     def __len__(self) -> int:
         return len(self._ring)
@@ -243,6 +217,7 @@ class SlidingWindow:
             [moments[-1] + (j + 1) * period for j in range(horizon)],
             predicted.float().cpu().numpy(),
             seen,
+            self.cells,
         )
 
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
