@@ -60,12 +60,15 @@ def statistics(frames: Tensor) -> Tensor:
 
 
 class BackgroundNet(nn.Module):
-    """A U-Net of four scales: statistics (B, 16, H, W) -> drift (B, 13, H, W)."""
+    """A U-Net of four scales: statistics (B, 16, H, W) -> drift (B, 13, H, W).
 
-    def __init__(self, config: BackgroundConfig):
+    extra: channels that follow the statistics, for example of `motion_maps`.
+    """
+
+    def __init__(self, config: BackgroundConfig, extra: int = 0):
         super().__init__()
         a, b, c, d = config.channels
-        self.down0 = _layer(STATISTICS, a)
+        self.down0 = _layer(STATISTICS + extra, a)
         self.down1 = nn.Sequential(_layer(a, b, 2), _layer(b, b))
         self.down2 = nn.Sequential(_layer(b, c, 2), _layer(c, c))
         self.down3 = nn.Sequential(_layer(c, d, 2), _layer(d, d), _layer(d, d))
@@ -106,6 +109,11 @@ def add_drift(change: Tensor, drift: Tensor, window: int, first: int = 1) -> Ten
     """
     m = change.shape[1]
     steps = torch.arange(first, first + m, device=drift.device, dtype=drift.dtype)
+    return drift_of_steps(change, drift, window, steps)
+
+
+def drift_of_steps(change: Tensor, drift: Tensor, window: int, steps: Tensor) -> Tensor:
+    """As `add_drift`, for any steps (m,)."""
     s = (1 - torch.exp(-steps / window))[:, None, None, None]  # (m, 1, 1, 1)
     maps = drift[:, None]  # (B, 1, 13, h, w)
     flow = maps[:, :, 0:2] * s + maps[:, :, 2:4] * s * s  # (B, m, 2, h, w)

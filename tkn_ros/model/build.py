@@ -1,12 +1,15 @@
 """One plain function that builds any network of the paper from its hyper-parameters."""
 
+from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.variants.tkn_sequential import TKNSequential
 
 
-def build(config: TKNConfig) -> TKN:
+def build(config: TKNConfig) -> TKN | FollowingTKN:
     """The network that `config` describes, with random weights, in training mode on the CPU.
 
     Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.
     """
+    if config.following:
+        return FollowingTKN(config)
     return TKNSequential(config) if config.process == 'sequential' else TKN(config)

@@ -16,8 +16,11 @@ from safetensors.torch import save_file
 from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
+from tkn_ros.model.following import FollowingConfig
+from tkn_ros.model.motion_detector import MotionDetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.model.track_predictor import TrackPredictorConfig
 
 FORMAT = 'tkn_ros/1'
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.safetensors'
@@ -42,7 +45,16 @@ def config_from_json(text: str) -> TKNConfig:
     predictor = PredictorConfig(**values.pop('predictor'))
     background = values.pop('background', None)  # older files have none
     background = background and BackgroundConfig(**background)
-    return TKNConfig(detector=detector, predictor=predictor, background=background, **values)
+    following = values.pop('following', None)
+    if following:
+        following = FollowingConfig(
+            following['keypoints'],
+            MotionDetectorConfig(**following['detector']),
+            TrackPredictorConfig(**following['predictor']),
+        )
+    return TKNConfig(
+        detector=detector, predictor=predictor, background=background, following=following, **values
+    )
 
 
 def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
@@ -54,7 +66,7 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
     pairs = [('process', a['process'], b['process'])]
     for half in ('detector', 'predictor'):
         pairs += [(f'{half}.{name}', a[half][name], b[half][name]) for name in a[half]]
-    pairs.append(('background', a['background'], b['background']))
+    pairs += [(part, a[part], b[part]) for part in ('background', 'following')]
     for name, one, other in pairs:
         if one != other:
             return f'{name} is {json.dumps(one)}, expected {json.dumps(other)}'

@@ -80,10 +80,17 @@ class MultiHeadAttention(nn.Module):
         self.v = nn.Linear(d_model, heads * d_head)
         self.o = nn.Linear(heads * d_head, d_model)
 
-    def forward(self, x: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        memory: Tensor | None = None,
+        causal: bool = False,
+        mask: Tensor | None = None,
+    ) -> Tensor:
         """x: (B, n, d_model) -> the same. Keys and values are of `memory` (B, m, d_model) if given.
 
-        causal: token j sees tokens 0 to j only.
+        causal: token j sees tokens 0 to j only. mask: bool, broadcast to (B, heads, n, m), True
+        where a token sees another.
         """
 
         def split(t: Tensor) -> Tensor:
@@ -91,7 +98,7 @@ class MultiHeadAttention(nn.Module):
 
         seen = x if memory is None else memory
         q, k, v = split(self.q(x)), split(self.k(seen)), split(self.v(seen))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)  # (B, heads, n, d)   Eq 16
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)  # (B, heads, n, d)
         return self.o(y.transpose(1, 2).flatten(-2))  # (B, n, d_model)   Eq 17
 
 
@@ -108,8 +115,9 @@ class TransformerLayer(nn.Module):
         self.norm2 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norm1(x + self.drop(self.attention(x)))  # (B, n, d_model)   Eq 18
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        attended = self.attention(x, mask=mask)
+        x = self.norm1(x + self.drop(attended))  # (B, n, d_model)   Eq 18
         return self.norm2(x + self.drop(self.ffn(x)))
 
 

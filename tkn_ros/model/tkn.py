@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift, statistics
 from tkn_ros.model.detector import DetectorConfig
+from tkn_ros.model.following import FollowingConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.warp import apply_change
@@ -26,6 +27,8 @@ class TKNConfig:
     frame's background; "sequential" (TKN-Sequential) each one on that of the frame before it.
     background: None, the paper's, leaves the background as it was in the newest frame; otherwise
     it goes on as `background.py` says, which needs a detector whose output is "change".
+    following: keypoints are proposed and followed as `following.py` says, and detector and
+    predictor are not used; None, the paper's, otherwise.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -35,8 +38,15 @@ class TKNConfig:
     width: int = 64
     process: str = 'parallel'
     background: BackgroundConfig | None = None
+    following: FollowingConfig | None = None
 
     def __post_init__(self):
+        if self.following:
+            if not self.background or self.process != 'parallel':
+                raise ValueError(
+                    'followed keypoints need a background that goes on and the process "parallel"'
+                )
+            return  # detector and predictor are not used
         if self.detector.keypoints != self.predictor.keypoints:
             raise ValueError(
                 f'the detector has {self.detector.keypoints} keypoints and the '

@@ -24,6 +24,10 @@ def stage_names(stage: str, inputs: int) -> tuple[list[str], list[str]]:
         'encode': (['frames'], ['keypoints']),
         'predict': (['keypoints'], ['predicted_keypoints']),
         'background': (['frames'], ['drift']),
+        'detect': (['frames'], ['motion']),
+        'tracks': (['tracks', 'known', 'present'], ['mean', 'sigma']),
+        'drift': (['frames', 'keypoints', 'active'], ['drift']),
+        'compose': (['source', 'drift', 'steps'], ['predicted_frames']),
         'whole': (['frames'], ['predicted_frames', 'predicted_keypoints']),
     }[stage]
 

@@ -54,6 +54,7 @@ class Prediction:
     known: np.ndarray | None = None
     sigma: np.ndarray | None = None
     ids: np.ndarray | None = None
+    ends: np.ndarray | None = None  # (3, K, 2) float32, what `motion_maps` draws; None: no maps
 
     def __post_init__(self):
         n, k = self.observed.shape[:2]

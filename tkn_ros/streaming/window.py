@@ -152,10 +152,12 @@ class SlidingWindow:
         while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
             self._ring.popleft()
 
-    def sample(self) -> tuple[list[int], Tensor, list[Observation]] | None:
-        """Stamps, keypoints (n, K, 3) and nearest frames of the window's n moments.
+    def moments(self) -> tuple[list[int], list[tuple[int, int, float]], list[Observation]] | None:
+        """The window's n moments, where they lie in the ring, and the nearest frames.
 
-        None while it is not full.
+        Where: (before, after, share) for each, two frames' places in the ring and how far the
+        moment is from the first to the second; the same place twice for a frame that is near
+        enough. None while the window is not full.
         """
         period = self.period_ns
         if not self._ring or (not period and self.window > 1):
@@ -165,29 +167,38 @@ class SlidingWindow:
         stamps = np.array([o.stamp_ns for o in self._ring])
         if moments[0] < stamps[0] - period // 2:
             return None
-        picked, seen = [], []
+        where, seen = [], []
         for moment in moments:
             after = min(int(np.searchsorted(stamps, moment)), len(stamps) - 1)
             before = max(after - 1, 0)
             near = before if moment - stamps[before] < stamps[after] - moment else after
             seen.append(self._ring[near])
             if abs(int(stamps[near]) - moment) * 2 <= period:
-                picked.append(self._ring[near].keypoints)
+                where.append((near, near, 0.0))
             elif stamps[after] - stamps[before] > self._max_gap_ns:
                 return None  # only the first interval can be so long: no rate was known by then
             else:  # a lost frame
                 share = (moment - stamps[before]) / (stamps[after] - stamps[before])
-                picked.append(
-                    torch.lerp(
-                        self._ring[before].keypoints, self._ring[after].keypoints, float(share)
-                    )
-                )
+                where.append((before, after, float(share)))
+        return moments, where, seen
+
+    def sample(self) -> tuple[list[int], Tensor, list[Observation]] | None:
+        """Stamps, keypoints (n, K, 3) and nearest frames of the window's n moments.
+
+        None while it is not full.
+        """
+        found = self.moments()
+        if found is None:
+            return None
+        moments, where, seen = found
+        ring = [o.keypoints for o in self._ring]
+        picked = [ring[a] if a == b else torch.lerp(ring[a], ring[b], s) for a, b, s in where]
         return moments, torch.stack(picked), seen
 
     @property
     def ready(self) -> bool:
         """True once `predict` has all the frames that it needs."""
-        return self.sample() is not None
+        return self.moments() is not None
 
     @property
     def due(self) -> bool:
@@ -261,3 +272,14 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(
         image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
+
+
+def make_window(
+    model: TKN, window: int = 0, period_ns: int = 0, backend: Backend | None = None
+) -> SlidingWindow:
+    """The sliding window that the network needs; arguments as of `SlidingWindow`."""
+    if model.config.following:
+        from tkn_ros.streaming.following_window import FollowingWindow  # it builds on this module
+
+        return FollowingWindow(model, window, period_ns, backend)
+    return SlidingWindow(model, window, period_ns, backend)

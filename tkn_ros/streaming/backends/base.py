@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.following_stages import following_stages
 from tkn_ros.streaming.stages import Background, all_stages, frozen_copy, render_stage, to_float
 
 
@@ -44,6 +45,12 @@ class Backend(Protocol):
     threads: int
     reason: str
 
+    def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        """One stage of a network whose keypoints are followed: see `following_stages.py`.
+
+        Such networks use this method, all others those below.
+        """
+
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
         """(B, H, W, 3) uint8 of the network's size -> keypoints (B, K, 3), features.
 
@@ -74,6 +81,11 @@ class Backend(Protocol):
         """
 
 
+def as_list(result: Tensor | tuple[Tensor, ...]) -> list[Tensor]:
+    """What a stage gives, whether it is one tensor or several."""
+    return list(result) if isinstance(result, tuple) else [result]
+
+
 def render_context(
     backend: Backend, features: list[Tensor], frames: np.ndarray, images: np.ndarray | None = None
 ) -> tuple[list[Tensor], np.ndarray]:
@@ -101,8 +113,15 @@ class EagerBackend:
         self.device, self.dtype = str(weight.device), weight.dtype
         self.precision = str(weight.dtype).removeprefix('torch.')
         self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
+        if model.config.following:
+            self.stages = following_stages(model)
+            return
         self._render = render_stage(model, shuffle=False)
         self._background = Background(model) if model.background else None
+
+    @torch.inference_mode()
+    def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
 
     @torch.inference_mode()
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
@@ -143,12 +162,20 @@ class StagedBackend:
 
     def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
         model = frozen_copy(model).float()
-        self.stages = all_stages(model, shuffle, channel_norm)
+        self.stages = (
+            following_stages(model)
+            if model.config.following
+            else all_stages(model, shuffle, channel_norm)
+        )
         self.residual = model.config.predictor.residual
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         """The outputs of one stage, which later runs leave as they are."""
         raise NotImplementedError
+
+    @torch.inference_mode()
+    def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+        return self._run(stage, *inputs)
 
     @torch.inference_mode()
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:

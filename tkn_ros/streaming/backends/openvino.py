@@ -69,6 +69,7 @@ class OpenVINOBackend(StagedBackend):
         half = {
             'predict': precision == 'bfloat16' or self._int8,
             'draw': precision.endswith('bfloat16'),
+            'detect': precision.endswith('bfloat16'),
         }
         self._half = {stage for stage in half if half[stage] and 'bfloat16' in can}
         super().__init__(model, shuffle=True, channel_norm=True)

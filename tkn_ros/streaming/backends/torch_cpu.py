@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import BackendError, StagedBackend
+from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_list
 from tkn_ros.streaming.stages import to_half
 
 
@@ -31,5 +31,4 @@ class TorchBackend(StagedBackend):
             self.stages[name] = torch.compile(stage, dynamic=False) if compiled else stage
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
-        result = self.stages[stage](*inputs)
-        return list(result) if isinstance(result, tuple) else [result]
+        return as_list(self.stages[stage](*inputs))

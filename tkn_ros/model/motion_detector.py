@@ -1,0 +1,83 @@
+"""Where something moves: a network that proposes keypoints. Ours, beyond the paper.
+
+The paper's detector gives one centroid for each of K channels (Eqs 6 and 7). Trained on cameras in
+general a channel stands for a region, jumps between objects and follows nothing. This one only
+says, for every place of the newest frame, how likely the thing that is seen there is moving. The
+points that are followed are placed on its peaks (`streaming/follower.py`).
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+EARLIER = (1, 3)  # frames back to which the newest one is compared
+STRIDE = 2  # pixels of the input a cell of the map
+
+
+@dataclass(frozen=True)
+class MotionDetectorConfig:
+    """The input's size [pixel], multiples of 16, and the channels of the four scales (of 8)."""
+
+    height: int = 128
+    width: int = 160
+    channels: tuple[int, ...] = (16, 24, 40, 48)
+
+    def __post_init__(self):
+        object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
+        if any(side < 32 or side % 16 for side in (self.height, self.width)):
+            raise ValueError(
+                f'the motion detector is {self.height} x {self.width}, expected multiples of 16 '
+                'pixels, at least 32'
+            )
+        if len(self.channels) != 4 or any(c < 8 or c % 8 for c in self.channels):
+            raise ValueError(
+                f'the motion detector has channels {list(self.channels)}, expected four '
+                'multiples of 8'
+            )
+
+
+class MotionDetector(nn.Module):
+    """A U-Net of four scales (1/2 to 1/16): frames and their differences -> a map of motion."""
+
+    def __init__(self, config: MotionDetectorConfig):
+        super().__init__()
+        self.config = config
+        a, b, c, d = config.channels
+        self.down0 = _layer(3 + len(EARLIER), a, 2)
+        self.down1 = nn.Sequential(_layer(a, b, 2), _layer(b, b))
+        self.down2 = nn.Sequential(_layer(b, c, 2), _layer(c, c))
+        self.down3 = nn.Sequential(_layer(c, d, 2), _layer(d, d), _layer(d, d))
+        self.up2, self.up1, self.up0 = _layer(d + c, c), _layer(c + b, b), _layer(b + a, 16)
+        self.out = nn.Conv2d(16, 1, 1)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 3, 3, H, W) in [0, 1]: newest frame, those 1 and 3 before -> logits (B, H/2, W/2)."""
+        grey = frames.mean(2)  # (B, 3, H, W)
+        x0 = self.down0(
+            torch.cat(
+                [
+                    frames[:, 0],
+                    (grey[:, :1] - grey[:, 1:2]) * 4,  # scaled to be of like size
+                    (grey[:, :1] - grey[:, 2:]) * 2,
+                ],
+                1,
+            )
+        )  # (B, a, H/2, W/2)
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        y = self.up2(_beside(self.down3(x2), x2))
+        y = self.up1(_beside(y, x1))
+        return self.out(self.up0(_beside(y, x0)))[:, 0]  # (B, H/2, W/2)
+
+
+def _layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out), nn.LeakyReLU(0.1)
+    )
+
+
+def _beside(small: Tensor, large: Tensor) -> Tensor:
+    grown = F.interpolate(small, large.shape[-2:], mode='bilinear', align_corners=False)
+    return torch.cat([grown, large], 1)

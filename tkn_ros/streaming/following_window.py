@@ -1,0 +1,162 @@
+"""The sliding window of networks whose keypoints are followed (`model/following.py`)."""
+
+from collections import deque
+
+import cv2
+import numpy as np
+import torch
+
+from tkn_ros.model.following import FollowingTKN
+from tkn_ros.model.motion_detector import EARLIER
+from tkn_ros.streaming.backends.base import Backend
+from tkn_ros.streaming.follower import GREY_WIDTH, LEAST_KNOWN, Follower, to_grey
+from tkn_ros.streaming.prediction import Observation, Prediction, from_pixels
+from tkn_ros.streaming.window import SlidingWindow
+
+HISTORY = 4  # windows of positions kept, for windows that are sampled more slowly than frames come
+
+
+class FollowingWindow(SlidingWindow):
+    """As `SlidingWindow`, with a `Follower` between detector and predictor.
+
+    A moment at which a point was not seen counts as unknown for that point alone.
+    """
+
+    model: FollowingTKN
+
+    def __init__(
+        self,
+        model: FollowingTKN,
+        window: int = 0,
+        period_ns: int = 0,
+        backend: Backend | None = None,
+        stride: int = 1,
+    ):
+        super().__init__(model, window, period_ns, backend, stride)
+        config = model.config.following
+        self.follower = Follower(config.keypoints, HISTORY * self.window + 1, self.window)
+        self._small: deque[np.ndarray] = deque(maxlen=max(EARLIER) + 1)
+        self._grey = np.empty((0, 0), np.uint8)
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        config = self.model.config.following.detector
+        return config.height // 2, config.width // 2
+
+    def clear(self) -> None:
+        super().clear()
+        self.follower.clear()
+        self._small.clear()
+
+    def push(self, stamp_ns: int, image: np.ndarray) -> str:
+        reason = self.admit(stamp_ns)
+        if reason is None:
+            return ''
+        grey = to_grey(image)
+        if self._ring and grey.shape != self._grey.shape:
+            reason = f'the picture became {image.shape[1]}x{image.shape[0]}'
+            self.clear()
+            self.resets += 1
+        self._grey = grey
+        self._small.append(self._to_detector(image))
+        frames = np.stack([self._small[-1 - min(k, len(self._small) - 1)] for k in (0, *EARLIER)])
+        motion = self.backend.run('detect', torch.from_numpy(frames)[None])[0]
+        self.follower.push(grey, motion[0].float().cpu().numpy())
+        self.keep(Observation(stamp_ns, _NO_KEYPOINTS, [], image, self.to_size(image)))
+        return reason
+
+    def _to_detector(self, image: np.ndarray) -> np.ndarray:
+        config = self.model.config.following.detector
+        return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
+
+    def _trim(self) -> None:
+        oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
+        most = self.follower.history
+        while len(self._ring) > most or (
+            len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest
+        ):
+            self._ring.popleft()
+
+    def predict(self, horizon: int) -> Prediction | None:
+        if horizon < 1:
+            raise ValueError(f'horizon is {horizon}, expected at least 1')
+        found = self.moments()
+        if found is None:
+            return None
+        moments, weights, seen = found
+        tracks, known = self._positions(weights)
+        active = self.follower.active & (known.sum(0) >= min(LEAST_KNOWN, self.window))
+        length = max(horizon, self.window)  # what is drawn needs the whole window's length
+        means, sigmas = self._predict(tracks, known, active, length)
+        self._since_prediction = 0
+        size = self._grey.shape
+        intensity = self.follower.intensity
+
+        def model_units(pixels: np.ndarray) -> np.ndarray:
+            xy = from_pixels(pixels, self.cells, size)
+            v = np.broadcast_to(intensity, xy.shape[:-1])
+            return np.concatenate([xy, v[..., None]], -1).astype(np.float32)
+
+        ends = np.stack([tracks[-1], means[self.window // 2 - 1], means[self.window - 1]])
+        period = self.period_ns
+        return Prediction(
+            period,
+            moments,
+            model_units(tracks),
+            [moments[-1] + (j + 1) * period for j in range(horizon)],
+            model_units(means[:horizon]),
+            seen,
+            self.cells,
+            active,
+            known,
+            sigmas[:horizon] / GREY_WIDTH,
+            self.follower.ids.copy(),
+            ((ends + 0.5) / size[::-1]).astype(np.float32),
+        )
+
+    def _positions(self, weights: list[tuple[int, int, float]]) -> tuple[np.ndarray, np.ndarray]:
+        """Tracks (n, K, 2) float32 and known (n, K) at moments between frames of the ring."""
+        count = len(self._ring)
+        tracks, known = self.follower.tracks[-count:], self.follower.known[-count:]
+        positions, seen = [], []
+        for before, after, share in weights:
+            positions.append(tracks[before] * (1 - share) + tracks[after] * share)
+            seen.append(known[before] & known[after])
+        return np.stack(positions).astype(np.float32), np.stack(seen)
+
+    def _predict(
+        self, tracks: np.ndarray, known: np.ndarray, active: np.ndarray, horizon: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Means (horizon, K, 2) and sigmas (horizon, K) in pixels of the grey picture."""
+        at, seen = torch.from_numpy(tracks)[None], torch.from_numpy(known).float()[None]
+        present = torch.from_numpy(active).float()[None]
+        means: list[torch.Tensor] = []
+        sigmas: list[torch.Tensor] = []
+        while len(means) * self.window < horizon:
+            mean, sigma = self.backend.run('tracks', at, seen, present)
+            if sigmas:  # as of independent errors
+                sigma = (sigma.square() + sigmas[-1][:, -1:].square()).sqrt()
+            means.append(mean)
+            sigmas.append(sigma)
+            at, seen = mean, torch.ones_like(seen)
+        return (
+            torch.cat(means, 1)[0, :horizon].float().cpu().numpy(),
+            torch.cat(sigmas, 1)[0, :horizon].float().cpu().numpy(),
+        )
+
+    def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
+        frames, images = self.window_images(prediction, size)
+        drift = self.backend.run(
+            'drift',
+            torch.from_numpy(frames)[None],
+            torch.from_numpy(prediction.ends)[None],
+            torch.from_numpy(prediction.active.astype(np.float32))[None],
+        )[0]
+        mean = np.rint(images.mean(0, dtype=np.float32)).astype(np.uint8)
+        source = np.concatenate([images[-1], mean], -1)[None]  # (1, H, W, 6)
+        steps = torch.arange(1, len(prediction.predicted) + 1, dtype=torch.float32)
+        drawn = self.backend.run('compose', torch.from_numpy(source), drift, steps)
+        return drawn[0][0].cpu().numpy()
+
+
+_NO_KEYPOINTS = torch.empty(0, 3)
