@@ -54,7 +54,7 @@ def test_frames_are_resized_decoded_once_and_mapped(tmp_path):
     for kept in (first, second):
         assert np.array_equal(kept.frames, expected)
         assert isinstance(kept.frames, np.memmap) and not kept.frames.flags.writeable
-        assert prepared.fps == 25 and prepared.cuts == []
+        assert kept.fps == 25 and kept.cuts == []
     prepare(recording(clip), 16, 16, tmp_path)
     assert Counted.reads == before + 2  # another size is another clip
 

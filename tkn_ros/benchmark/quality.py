@@ -7,9 +7,9 @@ import numpy as np
 from tkn_ros.benchmark.timing import STEP, Row
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, EagerBackend
-from tkn_ros.streaming.quality import predict_clip, psnr
+from tkn_ros.streaming.quality import predict_clip
 from tkn_ros.streaming.select import make_backend
-from tkn_ros.video.metrics import ssim
+from tkn_ros.video.metrics import psnr_and_ssim
 
 
 def add_quality(
@@ -35,8 +35,6 @@ def add_quality(
 
 
 def _figures(backend: Backend, clips, window: int) -> tuple[float, float]:
-    drawn = [(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
-    return (
-        float(np.mean([psnr(a, b) for a, b in drawn])),
-        float(np.mean([ssim(x, y) for a, b in drawn for x, y in zip(a, b)])),
-    )
+    figures = [psnr_and_ssim(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
+    psnr, ssim = np.mean([figure.mean(0) for figure in figures], 0)
+    return float(psnr), float(ssim)

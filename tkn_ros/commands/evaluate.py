@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.devices import select_device
     from tkn_ros.paper.kth_tables import format_kth
-    from tkn_ros.video.writers import whole_file
+    from tkn_ros.whole_file import whole_file
 
     model = load_checkpoint(options.weights, select_device(options.device))
     config, horizon = model.config, options.horizon

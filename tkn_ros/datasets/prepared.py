@@ -24,7 +24,7 @@ from tqdm import tqdm
 from tkn_ros.datasets.recording import Recording
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import Source
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 VERSION = 1
 GAP = 4.5  # times the usual distance of two frames, beyond which what follows is another clip

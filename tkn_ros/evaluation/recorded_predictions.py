@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from tkn_ros.video.encodings import to_rgb
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.stamps import NS, to_ns
 
-SECOND = 10**9
 KEPT = 32  # records that stay at least, whatever their age
 
 
@@ -151,15 +151,10 @@ def read_records(
                 timeline.add_image(stamp, _rgb(message))
                 waiting.append(timeline.records[stamp])
                 # a second more, for predictions that took long
-                while stamp - waiting[0].stamp > timeline.horizon + SECOND:
+                while stamp - waiting[0].stamp > timeline.horizon + NS:
                     yield waiting.pop(0)
                     timeline.drop_before(waiting[0].stamp)
     yield from waiting
-
-
-def to_ns(stamp) -> int:
-    """A message's time as nanoseconds."""
-    return stamp.sec * SECOND + stamp.nanosec
 
 
 def _rgb(message) -> np.ndarray:

@@ -13,7 +13,8 @@ from tkn_ros.datasets.clips import Clip, run_with_most_motion
 from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_by_methods
 from tkn_ros.model.tkn import TKN
 from tkn_ros.video.drawing import rows, strip
-from tkn_ros.video.writers import whole_file, write_image
+from tkn_ros.video.writers import write_image
+from tkn_ros.whole_file import whole_file
 
 STRIPS = 12  # clips that get one, evenly spread
 CELL, COLUMNS = 96, 10

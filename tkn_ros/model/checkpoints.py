@@ -18,6 +18,7 @@ from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.whole_file import whole_file
 
 FORMAT = 'tkn_ros/1'
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.safetensors'
@@ -63,19 +64,13 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
 
 def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
     """Write the model to `path`, whole or not at all: a full disk leaves the old file as it was."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     meta = {'format': FORMAT, 'tkn_config': config_to_json(model.config), **metadata}
-    try:
-        save_file(tensors, temporary, meta)
+    with whole_file(path) as part:
+        save_file(tensors, part, meta)
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # safetensors makes it readable by its owner alone
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        part.chmod(0o666 & ~umask)  # safetensors makes it readable by its owner alone
 
 
 def load_checkpoint(

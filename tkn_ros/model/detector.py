@@ -101,6 +101,31 @@ class DecoderLayer(nn.Module):
         x = self.conv(x)
         return x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
 
+    def split_weight(self) -> tuple[Tensor, Tensor]:
+        """The kernel's halves for the target's maps d and for the source's features h.
+
+        A convolution of concatenated maps is the sum of two:
+        convT(concat(d, h)) = convT_d(d) + convT_h(h).
+        """
+        of_target, of_source = self.conv.weight.split(self.conv.in_channels // 2)
+        return of_target, of_source
+
+
+def combine_halves(of_target: Tensor, of_source: Tensor, norm: nn.Module | None) -> Tensor:
+    """A decoder layer's output from the halves of its convolution, see `split_weight`.
+
+    Args:
+        of_target: (S*m, C, H, W), m targets for each of S sources.
+        of_source: (S, C, H, W), computed once for all targets of a source.
+        norm: the layer's norm, None for the last layer, which is linear.
+    """
+    s = len(of_source)
+    if s == 1:
+        x = of_target + of_source
+    else:
+        x = (of_target.unflatten(0, (s, -1)) + of_source[:, None]).flatten(0, 1)
+    return x if norm is None else F.leaky_relu(norm(x), 0.2)
+
 
 def lost_by_striding(kernels: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
     """For each encoder layer, by how many rows the inverse of its size falls short of its input.

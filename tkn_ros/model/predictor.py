@@ -6,6 +6,7 @@ output those of frame t+j. The alternatives are in `predictor_whole.py`, `predic
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -164,6 +165,32 @@ class TransformerPredictor(KeypointPredictor):
         for layer in self.layers:
             q = layer(q)  # Eq 24
         return q
+
+
+def rollout(predict: Callable[[Tensor], Tensor], keypoints: Tensor, horizon: int) -> Tensor:
+    """Keypoints for any horizon, from a predictor of n frames after n frames.
+
+    Beyond n frames (the paper does not say how) the predicted keypoints become the next window. A
+    horizon below n drops the frames that nobody asked for.
+
+    Args:
+        predict: (B, n, K, 3) -> (B, n, K, 3), the next n frames' keypoints.
+        keypoints: (B, n, K, 3), observed.
+        horizon: m, frames to predict.
+
+    Returns:
+        (B, m, K, 3).
+
+    Raises:
+        ValueError: if the horizon is below 1.
+    """
+    if horizon < 1:
+        raise ValueError(f'horizon is {horizon}, expected at least 1')
+    n = int(keypoints.shape[1])  # a tensor while a graph is traced
+    known = keypoints  # (B, n + predicted so far, K, 3)
+    while int(known.shape[1]) < n + horizon:
+        known = torch.cat([known, predict(known[:, -n:])], 1)
+    return known[:, n : n + horizon]
 
 
 def prediction_loss(predicted: Tensor, real: Tensor) -> Tensor:

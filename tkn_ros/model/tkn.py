@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift, statistics
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
-from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.predictor import PredictorConfig, rollout
 from tkn_ros.model.warp import apply_change
 
 PROCESSES = ('parallel', 'sequential')
@@ -75,18 +75,8 @@ class TKN(nn.Module):
         self.background = BackgroundNet(config.background) if config.background else None
 
     def predict_keypoints(self, keypoints: Tensor, horizon: int) -> Tensor:
-        """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, for any horizon.
-
-        Beyond n frames (the paper does not say how) the predicted keypoints become the next
-        window. A horizon below n drops the tokens that nobody asked for.
-        """
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
-        n = keypoints.shape[1]
-        known = keypoints  # (B, n + predicted so far, K, 3)
-        while known.shape[1] < n + horizon:
-            known = torch.cat([known, self.predictor(known[:, -n:])], 1)
-        return known[:, n : n + horizon]
+        """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, see `rollout`."""
+        return rollout(self.predictor, keypoints, horizon)
 
     def observe(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """All that is taken from a window: (B, n, 3, H, W) in [0, 1] -> keypoints (B, n, K, 3), and

@@ -10,13 +10,7 @@ from std_msgs.msg import Header
 from tkn_ros.msg import Keypoint, KeypointFrame, PredictedKeypoints
 from tkn_ros.streaming.window import Prediction
 from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
-
-NS = 1_000_000_000
-
-
-def to_ns(stamp: Time) -> int:
-    """A message's time as nanoseconds."""
-    return stamp.sec * NS + stamp.nanosec
+from tkn_ros.video.stamps import NS
 
 
 def to_time(ns: int) -> Time:

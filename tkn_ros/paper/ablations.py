@@ -5,7 +5,6 @@ of its row, for as many. Finished parts are kept in a folder, so that a stopped 
 """
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,12 +23,13 @@ from tkn_ros.evaluation.runs import (
     milliseconds,
 )
 from tkn_ros.model.build import build
-from tkn_ros.model.detector import DetectorConfig, KeypointDetector
+from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.paper.sizes import EXPLICIT, KERNELS, write_json
 from tkn_ros.training.stages import detect_keypoints, train_detector, train_predictor
+from tkn_ros.whole_file import whole_file
 
 TABLES = ('V', 'VI', 'VII', 'VIII', 'IX')
 WINDOW = 10
@@ -132,7 +132,8 @@ def run_ablations(
             torch.manual_seed(seed)
             detector = build_detector(DETECTORS[row.detector])
             train_detector(detector, clips, budget, batch, seed=seed)
-            _save_detector(weights, detector)
+            with whole_file(weights) as part:
+                save_file(detector.state_dict(), part)
             results['detectors'][row.detector] = evaluate_reconstruction(detector, runs, WINDOW)
             write_json(out / 'results.json', results)
         key = f'{row.detector} + {row.predictor}'
@@ -170,15 +171,6 @@ def _train_and_predict(
         **evaluate_prediction(model, runs, WINDOW),
         'ms': milliseconds(lambda: model(frames, horizon)),
     }
-
-
-def _save_detector(path: Path, detector: KeypointDetector) -> None:
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        save_file(detector.state_dict(), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _open_results(path: Path, settings: dict) -> dict:

@@ -19,7 +19,7 @@ from tkn_ros.model.variants.frame_by_frame import FrameByFrame
 from tkn_ros.model.variants.sequential_predictor import INFERRED, STATED
 from tkn_ros.model.variants.tkn_sequential import LiteralSequential
 from tkn_ros.paper.flops import measure_size
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 WINDOW, SIDE = 10, 64
 KERNELS = {  # Table V: one for each layer; the mixed row keeps 3x3 where the map changes its size

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ import tkn_ros.model
 from tkn_ros.model.tkn import TKN
 
 KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
-KEPT_SHAPES = 8  # graphs in memory of each stage; `Cameras` needs so many for 128 cameras
+KEPT_SHAPES = 8  # graphs in memory of each stage
 
 
 def cache_root() -> Path | None:
@@ -78,22 +77,6 @@ def shapes_of(inputs: tuple[Tensor, ...]) -> str:
     # the features follow from the network and its size, which the last of them tells
     shown = (*inputs[:3], inputs[-1]) if len(inputs) > 3 else inputs
     return '_'.join('x'.join(str(side) for side in t.shape) for t in shown)
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
-    """Let `write` make files in a temporary folder, then move them beside `path`, it last.
-
-    Where `path` exists all of them are complete. False where nothing can be written.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            write(Path(folder) / path.name)
-            others = [f for f in Path(folder).iterdir() if f.name != path.name]
-            for file in (*others, Path(folder) / path.name):
-                os.replace(file, path.parent / file.name)
-    except OSError:
-        return False
-    return True
 
 
 class RunnerCache:

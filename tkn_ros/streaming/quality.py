@@ -7,9 +7,9 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, render_context
+from tkn_ros.video.metrics import clip_psnr
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
-CAP = 60.0  # [dB] that equal frames count as
 
 
 def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
@@ -41,13 +41,7 @@ def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
     return backend.render(predicted, newest, features, source)[0]
 
 
-def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """[dB], for each frame and then averaged; equal frames count as CAP."""
-    error = np.mean((predicted / 255.0 - truth / 255.0) ** 2, axis=(1, 2, 3))
-    return float(np.mean(np.minimum(CAP, -10 * np.log10(np.maximum(error, 1e-12)))))
-
-
-def loss(
+def quality_loss(
     drawn: Sequence[np.ndarray], reference: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 ) -> float:
     """What a backend's pictures lose against the reference's [dB], mean over clips.
@@ -60,5 +54,5 @@ def loss(
     for mine, right, true in zip(drawn, reference, truth):
         rounding, error = (np.mean((a / 255.0 - right / 255.0) ** 2) for a in (mine, true))
         expected = 10 * np.log10(1 + rounding / max(error, 1e-6))
-        losses.append(max(psnr(right, true) - psnr(mine, true), expected))
+        losses.append(max(clip_psnr(right, true) - clip_psnr(mine, true), expected))
     return float(np.mean(losses))

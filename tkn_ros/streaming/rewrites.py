@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DecoderLayer
+from tkn_ros.model.detector import DecoderLayer, combine_halves
 
 FEW_CHANNELS = 8  # so few outputs fill a vector register to a half at most
 
@@ -179,11 +179,11 @@ class SharedLayer(nn.Module):
     def __init__(self, layer: DecoderLayer, shuffle: bool = True, channel_norm: bool = False):
         super().__init__()
         conv = layer.conv
-        weight, half = conv.weight.detach(), conv.in_channels // 2
+        of_target, of_source = (half.detach() for half in layer.split_weight())
         settings = conv.stride[0], conv.padding[0], conv.output_padding[0]
         make = ShuffledConvolution if shuffle or settings[::2] == (1, 0) else TransposedConvolution
-        self.of_target = make(weight[:half], None, *settings)
-        self.of_background = make(weight[half:], conv.bias.detach(), *settings)
+        self.of_target = make(of_target, None, *settings)
+        self.of_source = make(of_source, conv.bias.detach(), *settings)
         if shuffle and settings[::2] == (1, 0) and conv.out_channels <= FEW_CHANNELS:
             self.of_target = BlockConvolution(self.of_target)
         self.norm = layer.norm
@@ -192,11 +192,5 @@ class SharedLayer(nn.Module):
 
     def forward(self, d: Tensor, h: Tensor) -> Tensor:
         b, m = d.shape[:2]
-        x = self.of_target(d.flatten(0, 1))  # (B*m, out, h', w')
-        shared = self.of_background(h)  # (B, out, h', w')
-        if b == 1:
-            x = x + shared
-        else:
-            x = (x.unflatten(0, (b, m)) + shared[:, None]).flatten(0, 1)
-        x = x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
+        x = combine_halves(self.of_target(d.flatten(0, 1)), self.of_source(h), self.norm)
         return x.unflatten(0, (b, m))

@@ -20,8 +20,9 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, render_context
-from tkn_ros.streaming.cache import cache_of, write_whole
-from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
+from tkn_ros.streaming.cache import cache_of
+from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
+from tkn_ros.whole_file import whole_file
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
 ROUNDS, REPETITIONS = 4, 4  # of the trial
@@ -31,7 +32,7 @@ PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 @dataclass(frozen=True)
 class Trial:
-    """What one backend did: median time of a whole prediction, see `quality.loss`."""
+    """What one backend did: median time of a whole prediction, see `quality_loss`."""
 
     name: str
     precision: str
@@ -166,7 +167,7 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
             continue
         try:
             backend = _make(model, name, precision, threads, folder)
-            lost = loss(_draw(backend, clips, window), reference, truth)
+            lost = quality_loss(_draw(backend, clips, window), reference, truth)
         except (BackendError, RuntimeError) as error:
             refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
             continue
@@ -265,4 +266,5 @@ def _write(folder: Path | None, key: str, backend: Backend, busy: bool) -> None:
         'busy': busy,
     }
     text = json.dumps(choices, indent=1)
-    write_whole(folder / 'choices.json', lambda path: path.write_text(text))
+    with contextlib.suppress(OSError), whole_file(folder / 'choices.json') as part:
+        part.write_text(text)

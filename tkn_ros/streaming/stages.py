@@ -10,6 +10,7 @@ The weights are copies: later training of the model does not change a stage.
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +62,16 @@ class Predict(nn.Module):
         if self.predictor.config.residual:
             predicted = predicted - observed[:, -1:]
         return predicted.to(keypoints.dtype)
+
+
+def next_window(stage: Callable[[Tensor], Tensor], residual: bool) -> Callable[[Tensor], Tensor]:
+    """The whole predictor from its stage `Predict`: (B, n, K, 3) -> (B, n, K, 3)."""
+
+    def predict(window: Tensor) -> Tensor:
+        following = stage(window)
+        return following + window[:, -1:] if residual else following
+
+    return predict
 
 
 class Background(nn.Module):

@@ -32,7 +32,7 @@ from tkn_ros.training.stages import (
     train_predictor,
 )
 from tkn_ros.video.open import open_source
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 SIDE = 64
 FRAMES = 40

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from tkn_ros.model.checkpoints import save_checkpoint
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.stage import Stage, TrainingError
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 LOG_COLUMNS = ('stage', 'step', 'loss', 'lr', 'seconds')
 

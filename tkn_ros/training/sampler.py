@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 
 MAX_RATE = 3  # fastest playback
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN

@@ -20,6 +20,7 @@ from rosbags.typesys import Stores, get_typestore
 from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
+from tkn_ros.video.stamps import to_ns
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -156,7 +157,7 @@ def _deserializer(reader):
 
 def _to_frame(message, logged: int) -> Frame:
     header = message.header
-    stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
+    stamp = to_ns(header.stamp)
     if hasattr(message, 'format'):
         image = compressed_to_rgb(message.format, message.data)
     else:

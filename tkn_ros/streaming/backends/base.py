@@ -11,8 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.stages import Background, all_stages, frozen_copy, render_stage, to_float
+from tkn_ros.streaming.stages import (
+    Background,
+    all_stages,
+    frozen_copy,
+    next_window,
+    render_stage,
+    to_float,
+)
 
 
 class BackendError(ValueError):
@@ -157,16 +165,10 @@ class StagedBackend:
 
     @torch.inference_mode()
     def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
-        n = keypoints.shape[1]
-        known = keypoints  # (B, n + predicted so far, K, 3)
-        while known.shape[1] < n + horizon:
-            following = self._run('predict', known[:, -n:].contiguous())[0]
-            if self.residual:
-                following = following + known[:, -1:]
-            known = torch.cat([known, following], 1)
-        return known[:, n : n + horizon]
+        def stage(window: Tensor) -> Tensor:
+            return self._run('predict', window.contiguous())[0]
+
+        return rollout(next_window(stage, self.residual), keypoints, horizon)
 
     @torch.inference_mode()
     def background(self, frames: np.ndarray) -> list[Tensor]:

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend
 from tkn_ros.streaming.cache import RunnerCache
-from tkn_ros.streaming.stages import source_and_mean, to_half
+from tkn_ros.streaming.stages import next_window, source_and_mean, to_half
 
 PRECISIONS = ('float16', 'bfloat16', 'float32')
 
@@ -103,13 +104,8 @@ class CUDABackend(StagedBackend):
                 pictures.copy_(torch.cat([pictures[:, 1:], batch[:, None]], 1))
                 source = source_and_mean(pictures)
                 features.append(self.stages['background'](pictures))
-            known = ring
-            while known.shape[1] < window + horizon:
-                following = self.stages['predict'](known[:, -window:])
-                if self.residual:
-                    following = following + known[:, -1:]
-                known = torch.cat([known, following], 1)
-            predicted = known[:, window : window + horizon]
+            predict = next_window(self.stages['predict'], self.residual)
+            predicted = rollout(predict, ring, horizon)
             return [self.stages['draw'](predicted, newest, source, *features), predicted]
 
         recorded = _Recorded(call, (first,), self.device, self._stream, to_host=True)

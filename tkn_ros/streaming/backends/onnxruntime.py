@@ -8,8 +8,9 @@ from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
-from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of
 from tkn_ros.streaming.graphs import stage_names, to_onnx
+from tkn_ros.whole_file import whole_file
 
 try:
     import onnxruntime
@@ -71,7 +72,8 @@ class ONNXRuntimeBackend(StagedBackend):
         with as_backend_error(self.name, stage):
             session = load(graph)
         if kept is not None:
-            write_whole(kept, lambda path: path.write_bytes(graph))
+            with suppress(OSError), whole_file(kept) as part:
+                part.write_bytes(graph)
         return session
 
     def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:

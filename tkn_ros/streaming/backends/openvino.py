@@ -10,8 +10,9 @@ from torch import Tensor
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
 from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
-from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of
 from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
+from tkn_ros.whole_file import whole_file
 
 try:
     import openvino
@@ -131,5 +132,6 @@ class OpenVINOBackend(StagedBackend):
                 weights_to_int8(graph)
             ready = load(graph)
         if kept is not None:
-            write_whole(kept, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
+            with suppress(OSError), whole_file(kept) as part:
+                openvino.save_model(graph, part, compress_to_fp16=False)
         return ready
