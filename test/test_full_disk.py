@@ -14,10 +14,11 @@ from tkn_ros.datasets.prepared import prepare
 from tkn_ros.datasets.recording import Recording
 from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training import run_folder
+from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.run_folder import RunFolder, SavingError
 from tkn_ros.training.stage import Schedule
 from tkn_ros.training.stages import detector_stage
-from tkn_ros.training.trainer import RunOptions, TrainConfig, train
+from tkn_ros.training.trainer import train
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.source import Source
 

@@ -419,7 +419,8 @@ def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
 
 def test_tensorboard_logs(tmp_path):
     reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    from tkn_ros.training.trainer import RunOptions, TrainConfig, train
+    from tkn_ros.training.config import RunOptions, TrainConfig
+    from tkn_ros.training.trainer import train
 
     data = write_clips(tmp_path / 'clips')
     settings = steps(SETTINGS, 10)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tkn_ros.benchmark.timing import STEP, Row
+from tkn_ros.benchmark.rows import STEP, Row
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, EagerBackend
 from tkn_ros.streaming.quality import predict_clip

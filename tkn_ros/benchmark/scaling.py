@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tkn_ros.benchmark.roofline import Rates
-from tkn_ros.benchmark.timing import Row, Setting, measure
+from tkn_ros.benchmark.rows import Row, Setting
+from tkn_ros.benchmark.timing import measure
 from tkn_ros.model.tkn import TKN
 
 AXES = {

@@ -32,6 +32,7 @@ class Clip:
     fps: float
     label: str = ''
     subject: str = ''
+    origin: str = 'recorded'
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -136,6 +137,7 @@ def _cut(recording: Recording, prepared: Prepared, part: tuple[float, float]) ->
                         prepared.fps,
                         recording.label,
                         recording.subject,
+                        recording.origin,
                     )
                 )
             first = end

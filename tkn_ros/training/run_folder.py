@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -88,13 +87,7 @@ class RunFolder:
     def save(self, model: TKN, stage: Stage, state: dict, note: str) -> None:
         """State and weights, both or none: a failure leaves those of the last time as they are."""
         where = f'{stage.name} step {stage.step}'
-        weights = model
-        if stage.average:
-            weights = deepcopy(model)
-            prefix = '' if stage.module is model else f'{stage.name}.'
-            weights.load_state_dict(
-                {prefix + name: t for name, t in stage.averaged().items()}, strict=False
-            )
+        weights = stage.average_of(model) if stage.average else model
         try:
             with whole_file(self._state) as part:
                 torch.save({**state, 'where': where, 'stage_state': stage.state()}, part)

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from tkn_ros.model.inference import to_tensor
+from tkn_ros.training.processes import Processes
 
 MAX_RATE = 3  # fastest playback
 
@@ -172,6 +173,18 @@ class ClipSampler:
             noisy = frames + rng.normal(0, rng.uniform(0, a.noise), frames.shape)
             frames = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
         return np.ascontiguousarray(frames)
+
+
+def make_sampler(
+    clips: Sequence[np.ndarray],
+    seed: int,
+    weights: Sequence[float] | None,
+    augmentation: Augmentation | None,
+    processes: Processes | None,
+) -> ClipSampler:
+    """A `ClipSampler` of this process's part of every batch; None: the default of each."""
+    p = processes or Processes()
+    return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
 
 
 def _crop(frames: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:

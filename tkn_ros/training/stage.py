@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +97,17 @@ class Stage:
 
     def __iter__(self) -> Iterator[float]:
         self.module.train()
+        # what `net` has beside the module's parameters takes no part, nor in several processes
+        others = {p for p in self.net.parameters() if p.requires_grad} - {*self.module.parameters()}
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield from self._steps()
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _steps(self) -> Iterator[float]:
         net = self.processes.wrap(self.net)
         begun = time.monotonic() - self.elapsed
         # on a CPU a second thread's work slows the first one's by more than it saves (a quarter)
@@ -147,6 +159,16 @@ class Stage:
         weights = self.module.state_dict()
         names = [name for name, _ in self.module.named_parameters()]
         return {**weights, **dict(zip(names, self.average))}
+
+    def average_of(self, model: nn.Module) -> nn.Module:
+        """A copy of `model`, of which the stage trains a part, with the averaged weights."""
+        averages = dict(zip(self.module.parameters(), self.average))
+        copy = deepcopy(model)
+        with torch.no_grad():
+            for parameter, copied in zip(model.parameters(), copy.parameters()):
+                if parameter in averages:
+                    copied.copy_(averages[parameter])
+        return copy
 
     def finish(self) -> float:
         """Put the averaged weights into the module, for evaluation; returns `mean_loss`."""

@@ -18,7 +18,7 @@ from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, ClipSampler
+from tkn_ros.training.sampler import Augmentation, make_sampler
 from tkn_ros.training.stage import Schedule, Stage, TrainingError
 
 __all__ = [
@@ -46,7 +46,7 @@ def detector_stage(
     targets: int = 1,
 ) -> Stage:
     """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source."""
-    sampler = _sampler(clips, seed, weights, augmentation, processes)
+    sampler = make_sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
         return reconstruction_loss(net(frames), frames[:, 1:])
@@ -82,7 +82,7 @@ def predictor_stage(
     """
     if not any(len(k) >= 2 * window for k in keypoints):
         raise TrainingError(f'no clip has {2 * window} frames (twice the window): give longer ones')
-    sampler = _sampler(keypoints, seed, weights, augmentation, processes)
+    sampler = make_sampler(keypoints, seed, weights, augmentation, processes)
 
     def make_batch(step: int) -> Tensor:
         return torch.stack(
@@ -115,7 +115,7 @@ def joint_stage(
     clips of at least window + max_ahead frames; ValueError at the first step where there is none.
     """
     n = model.config.window
-    sampler = _sampler(clips, seed, weights, augmentation, processes)
+    sampler = make_sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)
         drawn, predicted = net(frames[:, :n], max_ahead)  # (B, m, 3, H, W), (B, m, K, 3)
@@ -135,11 +135,6 @@ def joint_stage(
         seed,
         processes,
     )
-
-
-def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
-    p = processes or Processes()
-    return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
 
 
 @torch.no_grad()
