@@ -100,7 +100,7 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
 class NodeProcesses:
     """The nodes, each with its log; none outlives the `with` block."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started: dict[str, subprocess.Popen] = {}
 

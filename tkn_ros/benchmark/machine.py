@@ -3,6 +3,7 @@
 import contextlib
 import os
 import platform
+from typing import Any
 
 import psutil
 import torch
@@ -11,13 +12,17 @@ from tkn_ros.benchmark.roofline import Rates
 from tkn_ros.streaming.select import processor
 
 
-def describe_machine(rates: Rates, device: str) -> dict:
+def describe_machine(rates: Rates, device: str) -> dict[str, Any]:
     """What the figures depend on."""
-    cpu, flags = processor('cpu'), set()
+    cpu = processor('cpu')
+    flags: set[str] = set()
     with contextlib.suppress(OSError), open('/proc/cpuinfo') as lines:
         flags.update(*(line.split() for line in lines if line.startswith('flags')))
     cpu += ''.join(f', {f}' for f in ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16') if f in flags)
-    versions = {'python': platform.python_version(), 'torch': torch.__version__}
+    versions: dict[str, str | None] = {
+        'python': platform.python_version(),
+        'torch': torch.__version__,
+    }
     for name in ('openvino', 'onnxruntime'):
         try:
             versions[name] = __import__(name).__version__

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from tkn_ros.video.encodings import compressed_to_rgb
+
 CAMERA = 480, 640  # height and width of the picture that comes in
 REPETITIONS = 30
 
@@ -23,9 +25,7 @@ def time_overhead(height: int, width: int, horizon: int) -> dict[str, float]:
     frames = rng.integers(0, 256, (horizon, height, width, 3), np.uint8)
     serialise = _serialiser()
     return {
-        'decode_image': _median(
-            lambda: cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-        ),
+        'decode_image': _median(lambda: compressed_to_rgb('jpeg', jpeg)),
         'resize': _median(
             lambda: cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
         ),
@@ -43,7 +43,7 @@ def _serialiser() -> Callable[[int, np.ndarray], object]:
         for name in ('sensor_msgs/msg/Image', 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time')
     )
 
-    def serialise(nanoseconds: int, frame: np.ndarray):
+    def serialise(nanoseconds: int, frame: np.ndarray) -> memoryview:
         height, width = frame.shape[:2]
         message = image(
             header(stamp(*divmod(nanoseconds, 10**9)), 'camera'),

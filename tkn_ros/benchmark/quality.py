@@ -34,7 +34,7 @@ def add_quality(
         row.psnr_loss_db = reference[0] - known[key][0]
 
 
-def _figures(backend: Backend, clips, window: int) -> tuple[float, float]:
+def _figures(backend: Backend, clips: Sequence[np.ndarray], window: int) -> tuple[float, float]:
     figures = [psnr_and_ssim(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
     psnr, ssim = np.mean([figure.mean(0) for figure in figures], 0)
     return float(psnr), float(ssim)

@@ -5,9 +5,12 @@ than the reading of its weights at the rate of memory; the two rates are measure
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tkn_ros.model.tkn import TKN
@@ -45,15 +48,13 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
     macs = {}
     for dtype in types:
         a = torch.randn(size, size, device=device).to(dtype)
-        product = size**3 / _best(lambda a=a: a @ a, share, device)
+        product = size**3 / _best(partial(torch.matmul, a, a), share, device)
         # some libraries have a faster convolution than product, or the other way round
         x = torch.randn(1, 256, side, side, device=device).to(dtype)
         x = x.to(memory_format=torch.channels_last)
         w = torch.randn(256, 256, 3, 3, device=device).to(dtype)
         convolution = (
-            w.numel()
-            * side**2
-            / _best(lambda x=x, w=w: torch.conv2d(x, w, padding=1), share, device)
+            w.numel() * side**2 / _best(partial(torch.conv2d, x, w, padding=1), share, device)
         )
         macs[str(dtype).removeprefix('torch.')] = max(product, convolution)
     # as large as the predictor's weights, which a cache may partly hold between predictions
@@ -61,7 +62,7 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
     return Rates(macs, block.numel() * 4 / _best(block.sum, share, device))
 
 
-def _best(function, seconds: float, device: str) -> float:
+def _best(function: Callable[[], object], seconds: float, device: str) -> float:
     """The shortest time of many runs [s]."""
     best = float('inf')
     function()
@@ -106,7 +107,7 @@ def count_work(
     )
 
 
-def _macs(stage, *inputs) -> int:
+def _macs(stage: nn.Module, *inputs: Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         stage(*inputs)
     return counter.get_total_flops() // 2

@@ -17,10 +17,11 @@ import numpy as np
 import psutil
 import torch
 
-from tkn_ros.benchmark.roofline import Rates, count_work, roofline_ms
+from tkn_ros.benchmark.roofline import Rates, Work, count_work, roofline_ms
 from tkn_ros.benchmark.rows import STEP, Row, Setting
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, BackendError, render_context
+from tkn_ros.streaming.backends.cuda import CUDABackend
 from tkn_ros.streaming.select import candidates, make_backend
 
 REPETITIONS = 6  # in a turn; the first is not counted
@@ -32,7 +33,7 @@ class Naive:
 
     name, precision = 'naive', 'float32'
 
-    def __init__(self, model: TKN, device: str):
+    def __init__(self, model: TKN, device: str) -> None:
         self.model, self.device = model, device
         self.threads = torch.get_num_threads() if device == 'cpu' else 0
 
@@ -91,7 +92,7 @@ def measure(
         contender.resident_mb = grown / 2**20 if grown > 0 else None  # earlier ones' was freed
         contender.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)
         contenders.append(contender)
-        if hasattr(backend, 'step'):
+        if isinstance(backend, CUDABackend):
             whole = _stepping(backend, clip, setting)
             whole.resident_mb = contender.resident_mb
             whole.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)  # with the graphs of its stages
@@ -127,15 +128,18 @@ def _gpu_peak_mb(device: str, before: int) -> float | None:
 
 
 class _Contender:
-    def __init__(self, backend, run: Callable, name: str = ''):
+    def __init__(self, backend: Backend | Naive, run: Callable[[], object], name: str = '') -> None:
         self.backend, self.run, self.name = backend, run, name or backend.name
         self.times: list[float] = []
         self.stages: list[tuple[float, ...]] = []
-        self.resident_mb = self.cuda_peak_mb = None
+        self.resident_mb: float | None = None
+        self.cuda_peak_mb: float | None = None
         run()
 
 
-def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable:
+def _streaming(
+    backend: Backend, clip: np.ndarray, setting: Setting
+) -> Callable[[], tuple[float, ...]]:
     """One prediction of a running stream. It returns when each stage was done [s]."""
     ring = [backend.encode(np.ascontiguousarray(clip[:, i]))[0] for i in range(setting.window)]
     turn, order = 0, np.arange(1 - setting.window, 1)
@@ -162,7 +166,7 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
     return run
 
 
-def _stepping(backend: Backend, clip: np.ndarray, setting: Setting) -> _Contender:
+def _stepping(backend: CUDABackend, clip: np.ndarray, setting: Setting) -> _Contender:
     frames = np.ascontiguousarray(clip[:, -1])
     return _Contender(
         backend,
@@ -190,7 +194,12 @@ def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> Non
 
 
 def _row(
-    contender: _Contender, naive: _Contender, setting: Setting, rates: Rates, work, device: str
+    contender: _Contender,
+    naive: _Contender,
+    setting: Setting,
+    rates: Rates,
+    work: Work,
+    device: str,
 ) -> Row:
     backend, median = contender.backend, float(np.median(contender.times))
     row = Row(contender.name, backend.precision, device, backend.threads, **asdict(setting))

@@ -118,7 +118,7 @@ def _inside(folder: Path, topic: str | None) -> Iterator[Recording]:
 class ArrayFile(Source):
     """Frames kept as one NumPy array, (T, H, W, 3) uint8, in an .npy or as the first of an .npz."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         try:
             data = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None)
@@ -146,7 +146,7 @@ class SyntheticClips(Source):
         first_seed: of the first clip; those of the others count up from it.
     """
 
-    def __init__(self, kind: str, clips: int, first_seed: int):
+    def __init__(self, kind: str, clips: int, first_seed: int) -> None:
         super().__init__(f'{clips} synthetic clips')
         self._kind, self._clips, self._first = kind, clips, first_seed
         self.fps, self.height, self.width = 30.0, SYNTHETIC_SIDE, SYNTHETIC_SIDE

@@ -55,7 +55,9 @@ class MovingMnist(Source):
     Directions are random, and a digit bounces off the border; both move 3 to 5 pixels a frame.
     """
 
-    def __init__(self, path: str | Path, clips: int = CLIPS, seed: int = 0, digits: int = 2):
+    def __init__(
+        self, path: str | Path, clips: int = CLIPS, seed: int = 0, digits: int = 2
+    ) -> None:
         super().__init__(f'moving digits of {path}')
         self._images = read_digits(path)
         self._clips, self._seed, self._digits = clips, seed, digits

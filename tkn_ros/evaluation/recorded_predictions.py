@@ -53,7 +53,7 @@ class BagLog:
 class Timeline:
     """The records that are still of use, by stamp, and predictions finding their place in it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.records: OrderedDict[int, PredictionRecord] = OrderedDict()
         self.pending_frames: list[tuple[int, np.ndarray]] = []
         self.horizon = 0

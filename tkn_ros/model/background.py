@@ -26,7 +26,7 @@ class BackgroundConfig:
 
     channels: tuple[int, ...] = (16, 32, 48, 64)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
         if len(self.channels) != 4 or any(c < 8 or c % 8 for c in self.channels):
             raise ValueError(
@@ -62,7 +62,7 @@ def statistics(frames: Tensor) -> Tensor:
 class BackgroundNet(nn.Module):
     """A U-Net of four scales: statistics (B, 16, H, W) -> drift (B, 13, H, W)."""
 
-    def __init__(self, config: BackgroundConfig):
+    def __init__(self, config: BackgroundConfig) -> None:
         super().__init__()
         a, b, c, d = config.channels
         self.down0 = _layer(STATISTICS, a)
@@ -72,6 +72,7 @@ class BackgroundNet(nn.Module):
         self.up2, self.up1, self.up0 = _layer(d + c, c), _layer(c + b, b), _layer(b + a, 24)
         self.out = nn.Conv2d(24, DRIFT, 3, 1, 1)
         nn.init.zeros_(self.out.weight)  # at first nothing drifts ..
+        assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.bias[10] = -2.0  # .. little fades ..

@@ -39,7 +39,7 @@ class DetectorConfig:
     output: str = 'frame'
     structure: str = 'skip'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not len(self.channels) == len(self.strides) == len(self.kernels):
@@ -71,7 +71,7 @@ class EncoderLayer(nn.Module):
     and a column, which the matching decoder layer gives back (Table V's 2x2 row).
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int):
+    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2)
         self.norm = nn.GroupNorm(math.gcd(groups, c_out), c_out)
@@ -90,7 +90,7 @@ class DecoderLayer(nn.Module):
 
     def __init__(
         self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, lost: int, last: bool
-    ):
+    ) -> None:
         super().__init__()
         self.conv = nn.ConvTranspose2d(
             c_in, c_out, kernel, stride, padding=(kernel - 1) // 2, output_padding=lost
@@ -100,6 +100,12 @@ class DecoderLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv(x)
         return x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
+
+    @property
+    def geometry(self) -> tuple[int, int, int]:
+        """Stride, padding and output padding, which are the same for both axes."""
+        conv = self.conv
+        return conv.stride[0], int(conv.padding[0]), conv.output_padding[0]
 
     def split_weight(self) -> tuple[Tensor, Tensor]:
         """The kernel's halves for the target's maps d and for the source's features h.
@@ -180,7 +186,7 @@ class CoordinateGenerator(nn.Module):
     The softplus is ours: Eq 6 divides by the map's sum, which must not vanish or change sign.
     """
 
-    def __init__(self, channels: int, keypoints: int):
+    def __init__(self, channels: int, keypoints: int) -> None:
         super().__init__()
         self.to_maps = nn.Conv2d(channels, keypoints, 1)
 
@@ -193,7 +199,7 @@ class KeypointDetector(nn.Module):
 
     skips = True  # every decoder layer also takes the features of its encoder layer
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.config = c = config
         widths = (3, *c.channels)
@@ -224,8 +230,10 @@ class KeypointDetector(nn.Module):
             for i in reversed(range(len(c.channels)))
         )
         if c.output == 'change':  # start as "nothing changes"
-            nn.init.normal_(self.decoder[-1].conv.weight, std=3e-3)
-            nn.init.zeros_(self.decoder[-1].conv.bias)
+            last = self.decoder[-1]
+            assert isinstance(last, DecoderLayer) and last.conv.bias is not None
+            nn.init.normal_(last.conv.weight, std=3e-3)
+            nn.init.zeros_(last.conv.bias)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """F of Eq 2a, with the features of Eq 4.

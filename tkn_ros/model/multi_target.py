@@ -16,7 +16,7 @@ from tkn_ros.model.warp import apply_change
 class MultiTargetDetector(nn.Module):
     """Wraps a detector, whose parameters it shares, for training."""
 
-    def __init__(self, detector: KeypointDetector):
+    def __init__(self, detector: KeypointDetector) -> None:
         super().__init__()
         self.detector = detector
 
@@ -43,18 +43,17 @@ class MultiTargetDetector(nn.Module):
         maps = keypoints_to_maps(keypoints.flatten(0, 1), height, width, detector.config.sigma)
         d = detector.align(maps)
         for layer, h in zip(detector.decoder, reversed(features[1:])):
+            assert isinstance(layer, DecoderLayer)
             d = _layer(layer, d, h)  # Eq 14
         return d
 
 
 def _layer(layer: DecoderLayer, d: Tensor, h: Tensor) -> Tensor:
     """`layer(concat(d, h repeated))` for d (S*m, C, ..) and h (S, C, ..)."""
-    conv = layer.conv
-    rest = (conv.stride, conv.padding, conv.output_padding)
     of_target, of_source = layer.split_weight()
     return combine_halves(
-        F.conv_transpose2d(d, of_target, None, *rest),
-        F.conv_transpose2d(h, of_source, conv.bias, *rest),
+        F.conv_transpose2d(d, of_target, None, *layer.geometry),
+        F.conv_transpose2d(h, of_source, layer.conv.bias, *layer.geometry),
         layer.norm,
     )
 

@@ -45,7 +45,7 @@ class PredictorConfig:
     d_token: int = 256
     window: int = 10
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in (
             'keypoints',
             'd_model',
@@ -73,7 +73,7 @@ class PredictorConfig:
 class MultiHeadAttention(nn.Module):
     """Eqs 15 to 17: softmax(Q K^T / sqrt(d_k)) V in every head, then one linear layer."""
 
-    def __init__(self, d_model: int, heads: int, d_head: int):
+    def __init__(self, d_model: int, heads: int, d_head: int) -> None:
         super().__init__()
         self.heads = heads
         self.q = nn.Linear(d_model, heads * d_head)
@@ -99,7 +99,7 @@ class MultiHeadAttention(nn.Module):
 class TransformerLayer(nn.Module):
     """One encoder layer: post-norm residual blocks (Eq 18) around attention and FFN (Eq 19)."""
 
-    def __init__(self, c: PredictorConfig):
+    def __init__(self, c: PredictorConfig) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
@@ -130,16 +130,17 @@ class KeypointPredictor(nn.Module):
     says in `predict_latents` what happens between.
     """
 
-    def __init__(self, config: PredictorConfig, d_out: int = 0):
+    def __init__(self, config: PredictorConfig, d_out: int = 0) -> None:
         super().__init__()
         self.config = c = config
-        self.embed = self.project = nn.Identity()
+        self.embed: nn.Module = nn.Identity()
+        self.project: nn.Module = nn.Identity()
         if c.latent:
             self.embed = nn.Linear(3 * c.keypoints, c.d_model)  # W of Eq 21
-            self.project = nn.Linear(d_out or c.d_model, 3 * c.keypoints)  # W' of Eq 25
+            self.project = project = nn.Linear(d_out or c.d_model, 3 * c.keypoints)  # W' of Eq 25
             if c.residual:
-                nn.init.zeros_(self.project.weight)
-                nn.init.zeros_(self.project.bias)
+                for parameter in project.parameters():
+                    nn.init.zeros_(parameter)
 
     def predict_latents(self, q: Tensor) -> Tensor:
         """Q -> Q', Eqs 22 to 24: (B, n, d_model) -> (B, n, d_out)."""
@@ -154,11 +155,13 @@ class KeypointPredictor(nn.Module):
 class TransformerPredictor(KeypointPredictor):
     """The paper's: a transformer encoder, all n frames in one pass (Fig 5)."""
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
         if config.residual and not config.latent:  # there is no W' whose zeros repeat the frame
-            nn.init.zeros_(self.layers[-1].norm2.weight)
+            last = self.layers[-1]
+            assert isinstance(last, TransformerLayer)
+            nn.init.zeros_(last.norm2.weight)
 
     def predict_latents(self, q: Tensor) -> Tensor:
         q = q + position_embedding(q.shape[1], q.shape[2], q)  # (B, n, d_model)   Eqs 22, 23

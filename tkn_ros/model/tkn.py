@@ -36,7 +36,7 @@ class TKNConfig:
     process: str = 'parallel'
     background: BackgroundConfig | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.detector.keypoints != self.predictor.keypoints:
             raise ValueError(
                 f'the detector has {self.detector.keypoints} keypoints and the '
@@ -67,7 +67,7 @@ class TKNConfig:
 class TKN(nn.Module):
     """Keypoint detector + predictor, any of them as `config` says."""
 
-    def __init__(self, config: TKNConfig):
+    def __init__(self, config: TKNConfig) -> None:
         super().__init__()
         self.config = config
         self.detector = build_detector(config.detector)

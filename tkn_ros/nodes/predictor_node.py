@@ -44,7 +44,7 @@ SILENCE = 5.0  # [s] without an image, after which the node says so
 class PredictorNode(Node):
     """See config/predict.yaml for the parameters and README.md for the topics."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('predictor')
         p = declare_parameters(self)
         self.output_size = p.output_size

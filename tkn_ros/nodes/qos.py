@@ -23,7 +23,7 @@ class FollowingSubscription:
     when the publishers have changed.
     """
 
-    def __init__(self, node: Node, message_type, topic: str, callback):
+    def __init__(self, node: Node, message_type, topic: str, callback) -> None:
         self.node, self.message_type, self.topic, self.callback = (
             node,
             message_type,

@@ -47,7 +47,7 @@ class SizeRow:
 class DetectorPass(nn.Module):
     """All that a prediction asks of a detector: n frames encoded, n drawn on the last one."""
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.detector = KeypointDetector(config)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 import tkn_ros.model
@@ -25,11 +26,9 @@ KEPT_SHAPES = 8  # graphs in memory of each stage
 
 def cache_root() -> Path | None:
     """The folder, made if need be; None where nothing can be written."""
-    root = os.environ.get('TKN_CACHE_DIR')
-    if not root:
-        base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-        root = Path(base) / 'tkn_ros' / 'engine'
-    root = Path(root)
+    given = os.environ.get('TKN_CACHE_DIR')
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    root = Path(given) if given else Path(base) / 'tkn_ros' / 'engine'
     with contextlib.suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
         return root if os.access(root, os.W_OK) else None
@@ -79,14 +78,18 @@ def shapes_of(inputs: tuple[Tensor, ...]) -> str:
     return '_'.join('x'.join(str(side) for side in t.shape) for t in shown)
 
 
+Runner = Callable[..., list[Tensor]]
+
+
 class RunnerCache:
     """Compiled stages by name and input shapes; of each the KEPT_SHAPES used last."""
 
-    def __init__(self, compile_stage: Callable):
+    def __init__(self, compile_stage: Callable[[str, tuple[Tensor, ...]], Runner]) -> None:
         self.compile_stage = compile_stage
-        self._kept: dict[str, dict] = {}  # of each stage those used last come last
+        # of each stage those used last come last
+        self._kept: dict[str, dict[tuple[torch.Size, ...], Runner]] = {}
 
-    def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable:
+    def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Runner:
         kept, shapes = self._kept.setdefault(stage, {}), tuple(t.shape for t in inputs)
         runner = kept.pop(shapes, None)
         if runner is None:

@@ -32,7 +32,7 @@ class ExportError(ValueError):
 class WholeGraph(nn.Module):
     """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3)."""
 
-    def __init__(self, model: TKN, horizon: int, shuffle: bool):
+    def __init__(self, model: TKN, horizon: int, shuffle: bool) -> None:
         super().__init__()
         self.stages = nn.ModuleDict(all_stages(model, shuffle))
         self.horizon, self.residual = horizon, model.config.predictor.residual

@@ -52,7 +52,7 @@ def quality_loss(
     """
     losses = []
     for mine, right, true in zip(drawn, reference, truth):
-        rounding, error = (np.mean((a / 255.0 - right / 255.0) ** 2) for a in (mine, true))
+        rounding, error = (float(np.mean((a / 255.0 - right / 255.0) ** 2)) for a in (mine, true))
         expected = 10 * np.log10(1 + rounding / max(error, 1e-6))
         losses.append(max(clip_psnr(right, true) - clip_psnr(mine, true), expected))
     return float(np.mean(losses))

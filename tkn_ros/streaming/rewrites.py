@@ -33,7 +33,7 @@ class ShuffledConvolution(nn.Module):
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
-    ):
+    ) -> None:
         super().__init__()
         channels, outs, kernel, _ = weight.shape
         taps = {
@@ -100,7 +100,7 @@ class TransposedConvolution(nn.Module):
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
-    ):
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
@@ -117,7 +117,7 @@ class BlockConvolution(nn.Module):
     machine idle; as four pixels' twelve, by a kernel one larger at stride 2, they fill it.
     """
 
-    def __init__(self, convolution: ShuffledConvolution):
+    def __init__(self, convolution: ShuffledConvolution) -> None:
         super().__init__()
         self.plain = convolution  # for odd sizes
         weight = convolution.weight
@@ -148,7 +148,7 @@ class ChannelNorm(nn.Module):
     draws a fifth faster in bfloat16 and twice as fast in float32.
     """
 
-    def __init__(self, norm: nn.GroupNorm):
+    def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         self.weight = nn.Parameter(norm.weight.detach()[:, None, None], requires_grad=False)
         self.bias = nn.Parameter(norm.bias.detach()[:, None, None], requires_grad=False)
@@ -176,11 +176,13 @@ class SharedLayer(nn.Module):
     shuffle: by `ShuffledConvolution` and `BlockConvolution`. channel_norm: by `ChannelNorm`.
     """
 
-    def __init__(self, layer: DecoderLayer, shuffle: bool = True, channel_norm: bool = False):
+    def __init__(
+        self, layer: DecoderLayer, shuffle: bool = True, channel_norm: bool = False
+    ) -> None:
         super().__init__()
         conv = layer.conv
         of_target, of_source = (half.detach() for half in layer.split_weight())
-        settings = conv.stride[0], conv.padding[0], conv.output_padding[0]
+        settings = layer.geometry
         make = ShuffledConvolution if shuffle or settings[::2] == (1, 0) else TransposedConvolution
         self.of_target = make(of_target, None, *settings)
         self.of_source = make(of_source, conv.bias.detach(), *settings)

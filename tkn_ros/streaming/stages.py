@@ -27,7 +27,7 @@ from tkn_ros.streaming.rewrites import SharedLayer
 class Encode(nn.Module):
     """(B, H, W, 3) uint8 -> keypoints (B, K, 3), features h_1 .. h_n."""
 
-    def __init__(self, detector: KeypointDetector):
+    def __init__(self, detector: KeypointDetector) -> None:
         super().__init__()
         self.detector = frozen_copy(detector)
 
@@ -52,7 +52,7 @@ class Predict(nn.Module):
     move.
     """
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.predictor = frozen_copy(model.predictor)
 
@@ -77,7 +77,7 @@ def next_window(stage: Callable[[Tensor], Tensor], residual: bool) -> Callable[[
 class Background(nn.Module):
     """A window of frames, (B, n, H, W, 3) uint8 -> the background's drift, (B, 13, H, W)."""
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.net = frozen_copy(model.background)
 
@@ -109,7 +109,7 @@ class Render(nn.Module):
         shuffle: bool = True,
         channel_norm: bool = False,
         window: int = 0,
-    ):
+    ) -> None:
         super().__init__()
         detector = frozen_copy(detector)
         self.window = window
@@ -159,7 +159,7 @@ class PlainRender(nn.Module):
     At another size than the network's the picture is resized.
     """
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.model = frozen_copy(model)
 

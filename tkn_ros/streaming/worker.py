@@ -24,6 +24,7 @@ SPARE = 0.85  # of the frame period: a prediction that takes less leaves time to
 MEAN_OF = 8  # predictions that the running mean of the busy time covers, about
 
 Item = TypeVar('Item')
+ItemIn = TypeVar('ItemIn', contravariant=True)
 
 
 @dataclass
@@ -49,16 +50,16 @@ class Counters:
     resets: int = 0
 
 
-class Client(Protocol[Item]):
+class Client(Protocol[ItemIn]):
     """Who gives images to a `Worker` and takes its predictions; called in the worker's thread."""
 
-    def read(self, item: Item) -> tuple[int, np.ndarray]:
+    def read(self, item: ItemIn) -> tuple[int, np.ndarray]:
         """An image as (stamp in ns, (H, W, 3) uint8 RGB); ValueError where it is unusable."""
 
     def wants_predictions(self) -> bool:
         """Whether anybody would use a prediction now."""
 
-    def deliver(self, item: Item, prediction: Prediction, processing_ns: int) -> None:
+    def deliver(self, item: ItemIn, prediction: Prediction, processing_ns: int) -> None:
         """Use a prediction from `item`, which took `processing_ns` since its image was read."""
 
     def report_reset(self, reason: str) -> None:

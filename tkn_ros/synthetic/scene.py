@@ -45,7 +45,7 @@ class Scene:
     start: float = 0.0  # seconds
     pace: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.levels = pyramid(self.ground)
         self.strip_levels = [
             pyramid(np.tile(s.tile, (max(1, int(160 / s.period)), 1, 1))) for s in self.strips

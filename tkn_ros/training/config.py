@@ -25,7 +25,7 @@ class TrainConfig:
     topic: str | None = None
     init: str = ''
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'data', tuple(absolute(spec) for spec in self.data))
 
     def to_dict(self) -> dict:

@@ -55,7 +55,7 @@ class BackgroundPass(nn.Module):
         still_keypoints: as if no keypoint moved, which is much faster.
     """
 
-    def __init__(self, model: TKN, still_keypoints: bool = False):
+    def __init__(self, model: TKN, still_keypoints: bool = False) -> None:
         super().__init__()
         self.model, self.still_keypoints = model, still_keypoints
 
@@ -77,7 +77,7 @@ class BackgroundPass(nn.Module):
 class WholePass(nn.Module):
     """A window to its predicted frames by the whole model."""
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.model = model
 

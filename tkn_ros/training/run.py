@@ -45,7 +45,7 @@ class Run:
         model: TKN,
         clips: Sequence[Clip],
         board,
-    ):
+    ) -> None:
         self.config, self.options, self.processes = config, options, processes
         self.folder, self.model, self.clips, self.board = folder, model, clips, board
         self.begun, self.spent = time.monotonic(), 0.0  # spent: before this process, [s]

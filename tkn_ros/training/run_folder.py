@@ -33,7 +33,7 @@ class SavingError(TrainingError):
 class RunFolder:
     """Reads and writes the files of one run."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.model = self.path / 'model.safetensors'
         self.pictures = self.path / 'pictures'

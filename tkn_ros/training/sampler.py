@@ -38,7 +38,7 @@ class Augmentation:
     turn: float = 0.0
     noise: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not all(0 <= share <= 1 for share in (self.grey, self.hold, self.turn)):
             raise ValueError(
                 f'grey is {self.grey}, hold {self.hold} and turn {self.turn}, '
@@ -71,7 +71,7 @@ class ClipSampler:
         augmentation: Augmentation | None = None,
         rank: int = 0,
         count: int = 1,
-    ):
+    ) -> None:
         self.clips = list(clips)
         self.lengths = np.array([len(clip) for clip in clips])
         self.seed, self.rank, self.count = seed, rank, count

@@ -93,7 +93,7 @@ class StageSettings:
     mix: Mix = field(default_factory=Mix)
     augmentation: Augmentation | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
             raise ValueError(
                 f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
@@ -142,7 +142,7 @@ class Settings:
     finetune_background: StageSettings = field(default_factory=StageSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'stages', tuple(self.stages))
         if not self.stages or any(s not in STAGES for s in self.stages):
             raise ValueError(f'stages is {list(self.stages)}, expected some of {", ".join(STAGES)}')

@@ -67,7 +67,7 @@ class Stage:
         processes: Processes | None = None,
         net: nn.Module | None = None,
         half_on_cpu: bool = False,
-    ):
+    ) -> None:
         self.net = module if net is None else net
         self.name, self.module, self.make_batch, self.loss = name, module, make_batch, loss
         self.schedule, self.seed, self.processes = schedule, seed, processes or Processes()

@@ -37,7 +37,7 @@ def train(
     needing = {'background', 'finetune', 'finetune_background'} & {*settings.stages}
     if needing and not settings.model.background:
         raise TrainingError(
-            f'stages has "{min(needing)}", and the model has no background network: add a '
+            f'stages has "{min(needing)}", and the model has none: add a '
             'table [model.background] to the config, or leave that stage out'
         )
     settings.check_shared_by(processes.count)

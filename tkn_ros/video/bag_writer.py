@@ -71,7 +71,7 @@ class BagWriter:
     Version 8 of the format, since Humble cannot read what later versions say of QoS.
     """
 
-    def __init__(self, path: str | Path, storage: str = 'mcap'):
+    def __init__(self, path: str | Path, storage: str = 'mcap') -> None:
         self.path = Path(path)
         self._is_file = self.path.suffix in _STORAGE_OF_SUFFIX
         if storage not in _STORAGES:

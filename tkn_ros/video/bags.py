@@ -45,7 +45,9 @@ class BagSource(Source):
         topic: the topic read.
     """
 
-    def __init__(self, path: str | Path, topic: str | None = None, fps: float | None = None):
+    def __init__(
+        self, path: str | Path, topic: str | None = None, fps: float | None = None
+    ) -> None:
         super().__init__(str(path))
         self._path = Path(path)
         stamps = []

@@ -52,7 +52,7 @@ _DEPTH_TO_8BIT = (np.minimum(np.arange(2**16), DEPTH_RANGE_MM) * 255 // DEPTH_RA
 class UnsupportedEncoding(VideoError):  # noqa: N818
     """An image encoding that cannot be shown as RGB."""
 
-    def __init__(self, encoding: str):
+    def __init__(self, encoding: str) -> None:
         super().__init__(
             f'image encoding {encoding!r} is not supported: use one of {", ".join(SUPPORTED)}'
         )

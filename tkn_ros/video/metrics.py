@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+Clip = Sequence[np.ndarray] | np.ndarray  # frames of one size
 PSNR_CAP = 60.0  # [dB] that equal frames count as: below what 8 bits can tell apart
 
 
@@ -28,12 +29,12 @@ def capped_psnr(a: np.ndarray, b: np.ndarray) -> float:
     return min(psnr(a, b), PSNR_CAP)
 
 
-def clip_psnr(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> float:
+def clip_psnr(predicted: Clip, truth: Clip) -> float:
     """Mean of `capped_psnr` over the frames of a clip [dB]."""
     return float(np.mean([capped_psnr(a, b) for a, b in zip(predicted, truth)]))
 
 
-def psnr_and_ssim(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> np.ndarray:
+def psnr_and_ssim(predicted: Clip, truth: Clip) -> np.ndarray:
     """`capped_psnr` and `ssim` of each frame of two clips of m frames: (m, 2)."""
     return np.array([[capped_psnr(a, b), ssim(a, b)] for a, b in zip(predicted, truth)])
 

@@ -28,7 +28,7 @@ class VideoWriter:
     leaves no file.
     """
 
-    def __init__(self, path: str | Path, fps: float):
+    def __init__(self, path: str | Path, fps: float) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() != '.mp4':
             raise VideoError(f'{path}: videos are written as .mp4; give a name that ends so')

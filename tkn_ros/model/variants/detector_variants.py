@@ -40,7 +40,7 @@ class HeatmapBackgroundDetector(KeypointDetector):
 class SeparationNet(HeatmapBackgroundDetector):
     """Fig 3b: a second encoder of the same shape sees to the background alone."""
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__(config)
         c, widths = config, (3, *config.channels)
         self.background = nn.Sequential(

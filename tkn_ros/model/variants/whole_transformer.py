@@ -14,7 +14,7 @@ from tkn_ros.model.predictor import (
 class TransformerDecoderLayer(nn.Module):
     """Masked self-attention, attention to the encoder's output, FFN; all post-norm."""
 
-    def __init__(self, c: PredictorConfig):
+    def __init__(self, c: PredictorConfig) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
@@ -40,7 +40,7 @@ class WholeTransformerPredictor(TransformerPredictor):
     own predictions.
     """
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)
         self.decoder = nn.ModuleList(TransformerDecoderLayer(config) for _ in range(config.layers))
 

@@ -103,7 +103,7 @@ class EagerBackend:
 
     name, reason = 'eager', 'the reference'
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         self.model = frozen_copy(model)
         weight = next(model.parameters())
         self.device, self.dtype = str(weight.device), weight.dtype
@@ -149,7 +149,7 @@ class StagedBackend:
     reason = 'asked for'
     device = 'cpu'
 
-    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
+    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False) -> None:
         model = frozen_copy(model).float()
         self.stages = all_stages(model, shuffle, channel_norm)
         self.residual = model.config.predictor.residual

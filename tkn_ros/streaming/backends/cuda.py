@@ -32,7 +32,7 @@ class CUDABackend(StagedBackend):
 
     def __init__(
         self, model: TKN, precision: str = 'float16', device: str = 'cuda', compiled: bool = False
-    ):
+    ) -> None:
         if device != 'cpu' and not torch.cuda.is_available():
             raise BackendError(
                 'backend "cuda" needs an NVIDIA GPU and a CUDA build of PyTorch '
@@ -132,7 +132,7 @@ class _Recorded:
         device: str,
         stream,
         to_host: bool = False,
-    ):
+    ) -> None:
         self.function, self.stream, self.to_host = function, stream, to_host
         if stream is None:
             return

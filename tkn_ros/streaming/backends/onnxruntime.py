@@ -25,7 +25,7 @@ class ONNXRuntimeBackend(StagedBackend):
 
     def __init__(
         self, model: TKN, precision: str = 'float32', threads: int = 0, cache: Path | None = None
-    ):
+    ) -> None:
         if onnxruntime is None:
             raise BackendError(
                 'backend "onnxruntime" needs the packages onnx and onnxruntime, '

@@ -54,7 +54,7 @@ class OpenVINOBackend(StagedBackend):
 
     def __init__(
         self, model: TKN, precision: str = '', threads: int = 0, cache: Path | None = None
-    ):
+    ) -> None:
         if openvino is None:
             raise BackendError(
                 'backend "openvino" needs the package openvino, which is not '

@@ -15,7 +15,7 @@ class TorchBackend(StagedBackend):
     new shape; its results are kept in the folder of TORCHINDUCTOR_CACHE_DIR.
     """
 
-    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False):
+    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False) -> None:
         name = 'compile' if compiled else 'eager'
         if precision not in ('float32', 'bfloat16'):
             raise BackendError(
