@@ -14,7 +14,7 @@ import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from tqdm import tqdm
 
-from tkn_ros.video.encodings import to_rgb
+from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.stamps import NS, to_ns
 
@@ -145,27 +145,16 @@ def read_records(
                 log.published.append(logged)
                 timeline.add_keypoints(message)
             elif connection.topic == frames:
-                timeline.add_frame(stamp, _rgb(message))
+                timeline.add_frame(stamp, message_to_rgb(message))
             elif connection.topic == images:
                 log.images += 1
-                timeline.add_image(stamp, _rgb(message))
+                timeline.add_image(stamp, message_to_rgb(message))
                 waiting.append(timeline.records[stamp])
                 # a second more, for predictions that took long
                 while stamp - waiting[0].stamp > timeline.horizon + NS:
                     yield waiting.pop(0)
                     timeline.drop_before(waiting[0].stamp)
     yield from waiting
-
-
-def _rgb(message) -> np.ndarray:
-    return to_rgb(
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
 
 
 def _points(frame) -> np.ndarray:

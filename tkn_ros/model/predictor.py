@@ -96,6 +96,13 @@ class MultiHeadAttention(nn.Module):
         return self.o(y.transpose(1, 2).flatten(-2))  # (B, n, d_model)   Eq 17
 
 
+def feed_forward(c: PredictorConfig) -> nn.Sequential:
+    """FFN of Eq 19: (.., d_model) -> the same."""
+    return nn.Sequential(
+        nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
+    )
+
+
 class TransformerLayer(nn.Module):
     """One encoder layer: post-norm residual blocks (Eq 18) around attention and FFN (Eq 19)."""
 
@@ -103,9 +110,7 @@ class TransformerLayer(nn.Module):
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
-        self.ffn = nn.Sequential(
-            nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
-        )
+        self.ffn = feed_forward(c)
         self.norm2 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 

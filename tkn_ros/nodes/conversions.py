@@ -9,7 +9,7 @@ from std_msgs.msg import Header
 
 from tkn_ros.msg import Keypoint, KeypointFrame, PredictedKeypoints
 from tkn_ros.streaming.window import Prediction
-from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
+from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.stamps import NS
 
 
@@ -20,16 +20,7 @@ def to_time(ns: int) -> Time:
 
 def image_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture in a message: (H, W, 3) uint8 RGB. Raises what `video.encodings` raises."""
-    if isinstance(message, CompressedImage):
-        return compressed_to_rgb(message.format, message.data)
-    return to_rgb(
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
+    return message_to_rgb(message)
 
 
 def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:

@@ -8,12 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from rosbags.typesys import Stores, get_typestore
 from tqdm import tqdm
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.window import SlidingWindow
-from tkn_ros.video.bag_writer import BagWriter
+from tkn_ros.video.bag_writer import IMAGE_TYPE, BagWriter, image_serialiser
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.drawing import fit, side_by_side
 from tkn_ros.video.frame import VideoError
@@ -21,7 +20,6 @@ from tkn_ros.video.source import Source
 from tkn_ros.video.writers import VideoWriter, write_gif, write_image
 
 CAMERA_TOPIC, PREDICTED_TOPIC = '/camera/image_raw', '/tkn/predicted_frames'
-_IMAGE = 'sensor_msgs/msg/Image'
 
 
 @dataclass(frozen=True)
@@ -167,25 +165,13 @@ def _to_folder(out: Path, frames: Iterator[PredictedFrame], fps: float, compare:
 
 
 def _to_bag(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
-    store = get_typestore(Stores.ROS2_JAZZY)
+    serialise = image_serialiser()
     with BagWriter(out) as writer:
         for shown in frames:
             writer.write_raw(
-                PREDICTED_TOPIC, _IMAGE, _message(store, shown.image, shown.at_ns), shown.from_ns
+                PREDICTED_TOPIC, IMAGE_TYPE, serialise(shown.image, shown.at_ns), shown.from_ns
             )
             if compare and shown.actual is not None:
                 writer.write_raw(
-                    CAMERA_TOPIC, _IMAGE, _message(store, shown.actual, shown.at_ns), shown.at_ns
+                    CAMERA_TOPIC, IMAGE_TYPE, serialise(shown.actual, shown.at_ns), shown.at_ns
                 )
-
-
-def _message(store, image: np.ndarray, stamp_ns: int) -> bytes:
-    """A sensor_msgs/Image, serialised."""
-    types = store.types
-    stamp = types['builtin_interfaces/msg/Time'](stamp_ns // 10**9, stamp_ns % 10**9)
-    header = types['std_msgs/msg/Header'](stamp, 'camera')
-    height, width = image.shape[:2]
-    message = types[_IMAGE](
-        header, height, width, 'rgb8', 0, 3 * width, np.ascontiguousarray(image).reshape(-1)
-    )
-    return bytes(store.serialize_cdr(message, _IMAGE))

@@ -7,6 +7,7 @@ from tkn_ros.model.predictor import (
     MultiHeadAttention,
     PredictorConfig,
     TransformerPredictor,
+    feed_forward,
     position_embedding,
 )
 
@@ -20,9 +21,7 @@ class TransformerDecoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(c.d_model)
         self.cross = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm2 = nn.LayerNorm(c.d_model)
-        self.ffn = nn.Sequential(
-            nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
-        )
+        self.ffn = feed_forward(c)
         self.norm3 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 
