@@ -18,6 +18,11 @@ def time_overhead(height: int, width: int, horizon: int) -> dict[str, float]:
 
     decode_image: a JPEG of CAMERA's size; resize: to the network's size; publish: `horizon` frames
     as serialised sensor_msgs/Image, without their transport.
+
+    Args:
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        horizon: m, frames to predict.
     """
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (CAMERA[0] // 8, CAMERA[1] // 8, 3), np.uint8)

@@ -20,7 +20,16 @@ def add_quality(
     threads: int = 0,
     cached: bool = True,
 ) -> None:
-    """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips."""
+    """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips.
+
+    Args:
+        rows: whose figures are filled in.
+        model: the network.
+        clips: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
+        threads: of the CPU; 0 for the number that torch uses.
+        cached: whether converted graphs may be kept and used.
+    """
     known: dict[tuple[str, str], tuple[float, float]] = {}
     reference = _figures(EagerBackend(model), clips, window)
     for row in rows:

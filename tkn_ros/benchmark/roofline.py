@@ -27,7 +27,15 @@ class Rates:
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-accumulates of each stage for one prediction, and weights that it must read."""
+    """Multiply-accumulates of each stage for one prediction, and weights that it must read.
+
+    Attributes:
+        encode: multiply-accumulates.
+        predict: all passes.
+        draw: multiply-accumulates.
+        passes: of the predictor.
+        weights: of the predictor.
+    """
 
     encode: int
     predict: int  # all passes
@@ -85,7 +93,16 @@ def _wait(device: str) -> None:
 def count_work(
     model: TKN, height: int, width: int, window: int, horizon: int, cameras: int = 1
 ) -> Work:
-    """By running the rewritten stages once and counting."""
+    """By running the rewritten stages once and counting.
+
+    Args:
+        model: the network.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        cameras: B, cameras in a batch.
+    """
     b, k = cameras, model.config.detector.keypoints
     with next(model.parameters()).device:
         frames = torch.zeros(b, height, width, 3, dtype=torch.uint8)
@@ -117,6 +134,11 @@ def roofline_ms(work: Work, rates: Rates, precision: str) -> float:
     """[ms] for one prediction in a backend's precision, of which 'int8' is the predictor's part.
 
     Products of 8 bits count as bfloat16's.
+
+    Args:
+        work: to be done.
+        rates: of this machine.
+        precision: of the backend.
     """
     small = precision.startswith('int8')
     main = precision.removeprefix('int8').strip('+') or 'float32'

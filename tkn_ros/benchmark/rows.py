@@ -8,7 +8,15 @@ STEP = 'step'  # after a backend's name: a whole prediction as one recorded grap
 
 @dataclass(frozen=True)
 class Setting:
-    """What is predicted: `window` frames in, `horizon` out, for `batch` cameras at once."""
+    """What is predicted: `window` frames in, `horizon` out, for `batch` cameras at once.
+
+    Attributes:
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        batch: B, cameras at once.
+    """
 
     height: int = 64
     width: int = 64
@@ -25,11 +33,30 @@ class Setting:
 class Row:
     """One backend at one setting. Times in ms; p99 is over all repetitions.
 
-    ratio_to_naive: how many times faster than the naive model in the same run; fps: predicted
-    frames a second, of all cameras; psnr_loss_db: against eager float32, on the test clips;
-    stages: median of encode, predict, draw; roofline_percent: of the speed that the machine's
-    arithmetic and memory would allow in this precision; resident_mb: what the backend added to
-    the process; cuda_peak_mb: what it took at most on the GPU, its making included.
+    Attributes:
+        backend: its name.
+        precision: of the backend.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        threads: of the CPU; 0 for the number that torch uses.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        batch: B, cameras at once.
+        ms_median: median time of a prediction [ms].
+        ms_p99: its 99th percentile [ms].
+        fps: predicted frames a second, of all cameras.
+        ratio_to_naive: how many times faster than the naive model in the same run.
+        psnr_db: of the test clips [dB].
+        ssim: of the test clips, at most 1.
+        psnr_loss_db: against eager float32, on the test clips.
+        roofline_percent: of the speed that the machine's arithmetic and memory would allow in this
+            precision.
+        resident_mb: what the backend added to the process.
+        cuda_peak_mb: what it took at most on the GPU, its making included.
+        chosen: whether `auto` takes it.
+        repetitions: how many were measured.
+        stages: median of encode, predict, draw.
     """
 
     backend: str

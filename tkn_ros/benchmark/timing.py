@@ -61,6 +61,17 @@ def measure(
 
     The turns go on for `seconds`, but at least `least` times. A backend that cannot be had is
     reported by `say` and left out.
+
+    Args:
+        model: the network.
+        setting: what is predicted.
+        names: (name, precision) of each backend.
+        rates: of this machine.
+        seconds: how long the turns go on.
+        threads: of the CPU; 0 for the number that torch uses.
+        cached: whether converted graphs may be kept and used.
+        least: rounds at least.
+        say: gets one line for each thing worth reporting.
     """
     model = at_size(model, setting)
     device = str(next(model.parameters()).device)

@@ -53,6 +53,12 @@ class MovingMnist(Source):
     """`clips` clips of `FRAMES` frames one after the other, two digits each; depends on the seed.
 
     Directions are random, and a digit bounces off the border; both move 3 to 5 pixels a frame.
+
+    Args:
+        path: of the file of digits.
+        clips: how many.
+        seed: of the random examples.
+        digits: that move in a picture.
     """
 
     def __init__(
@@ -87,7 +93,13 @@ class MovingMnist(Source):
 
 
 def moving_mnist_recording(path: Path, clips: int = CLIPS, seed: int = 0) -> Recording:
-    """All clips as one recording with a range for each."""
+    """All clips as one recording with a range for each.
+
+    Args:
+        path: of the file of digits.
+        clips: how many.
+        seed: of the random examples.
+    """
     return Recording(
         f'Moving MNIST of {path.name}',
         lambda: MovingMnist(path, clips, seed),

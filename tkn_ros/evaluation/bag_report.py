@@ -31,7 +31,14 @@ NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
 
 @dataclass
 class Step:
-    """Figures of one future step, one entry for each measured prediction."""
+    """Figures of one future step, one entry for each measured prediction.
+
+    Attributes:
+        psnr: of the prediction [dB].
+        ssim: of the prediction.
+        psnr_repeat_last: of the newest observed frame [dB].
+        ssim_repeat_last: of the newest observed frame.
+    """
 
     psnr: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
@@ -41,7 +48,14 @@ class Step:
 
 @dataclass
 class Sample:
-    """One measured prediction with its true future, for the montage."""
+    """One measured prediction with its true future, for the montage.
+
+    Attributes:
+        record: the prediction.
+        observed: the frames before, (H, W, 3) uint8 each.
+        truth: what came, (H, W, 3) uint8 each.
+        motion: mean absolute difference of the last true frame to the newest observed one.
+    """
 
     record: PredictionRecord
     observed: list[np.ndarray]
@@ -60,6 +74,12 @@ def report(
     images after the first predicted one for which no prediction came; latency is from the image's
     stamp to the publishing of its keypoints. Raises VideoError where the bag lacks the topics or
     holds no prediction.
+
+    Args:
+        bag: a rosbag2 of images and predictions.
+        out: folder of the results.
+        camera: topic of the images.
+        namespace: of the prediction topics.
     """
     bag, out = Path(bag), Path(out)
     log, timeline, steps = BagLog(), Timeline(), []

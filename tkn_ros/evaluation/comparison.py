@@ -37,11 +37,15 @@ PROTOCOL = (
 def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> dict:
     """Figures of all three predictors, the same for the same input.
 
-    clips: of the model's size, each of at least window + horizon frames. most: runs of each clip
-    at most, evenly spread; 0 for all. Returns what `--json` writes: protocol, window, horizon,
-    height, width, clips [{name, label, frames, runs, <method>: {psnr, ssim}}], per_step
-    [{step, <method>: ..}], overall {<method>: ..} and, where clips have labels, classes
-    {label: {<method>: ..}}.
+    Returns what `--json` writes: protocol, window, horizon, height, width, clips [{name, label,
+    frames, runs, <method>: {psnr, ssim}}], per_step [{step, <method>: ..}], overall {<method>: ..}
+    and, where clips have labels, classes {label: {<method>: ..}}.
+
+    Args:
+        model: the network.
+        clips: of the model's size, each of at least window + horizon frames.
+        horizon: m, frames to predict.
+        most: runs of each clip at most, evenly spread; 0 for all.
     """
     n = model.config.window
     short = [c for c in clips if len(c) < n + horizon]
@@ -97,7 +101,14 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
 
 
 def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[int]:
-    """First frames of the runs of a clip, overlapping more where it is too short for LEAST."""
+    """First frames of the runs of a clip, overlapping more where it is too short for LEAST.
+
+    Args:
+        frames: of the clip.
+        length: frames of a run.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
+    """
     room = frames - length
     starts = list(range(0, room + 1, max(1, min(horizon, room // (LEAST - 1)))))
     if most and len(starts) > most:
@@ -121,7 +132,13 @@ def _figures(model: TKN, run: np.ndarray, n: int) -> np.ndarray:
 
 @torch.inference_mode()
 def predict_by_methods(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each."""
+    """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each.
+
+    Args:
+        model: the network.
+        run: (n + m, H, W, 3) uint8.
+        n: frames observed.
+    """
     m = len(run) - n
     run_prediction = predict_run(model, run[:n], m)
     yield to_unit_images(run_prediction.frames)

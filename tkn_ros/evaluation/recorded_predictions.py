@@ -23,7 +23,17 @@ KEPT = 32  # records that stay at least, whatever their age
 
 @dataclass
 class PredictionRecord:
-    """One camera image and what was predicted from it."""
+    """One camera image and what was predicted from it.
+
+    Attributes:
+        stamp: [ns].
+        image: (H, W, 3) uint8 RGB.
+        now: (K, 3) in pixels of `image`.
+        future: m times (K, 3).
+        future_stamps: m, [ns].
+        frames: m predicted frames, or none.
+        earlier_prediction: this frame as it had been predicted, and how long before [ns].
+    """
 
     stamp: int  # [ns]
     image: np.ndarray  # (H, W, 3) uint8 RGB
@@ -42,7 +52,14 @@ class PredictionRecord:
 
 @dataclass
 class BagLog:
-    """What a bag held, filled in while its records are read."""
+    """What a bag held, filled in while its records are read.
+
+    Attributes:
+        announced: predictions that the bag's index names.
+        images: how many it holds.
+        predicted: stamps of the predictions' newest images.
+        published: when they were published.
+    """
 
     announced: int = 0  # predictions that the bag's index names
     images: int = 0
@@ -115,6 +132,13 @@ def read_records(
     """The bag's images in their order, each once all of its predicted future is in the timeline.
 
     Raises VideoError where the bag cannot be read or lacks one of the topics.
+
+    Args:
+        bag: a rosbag2 of images and predictions.
+        camera: topic of the images.
+        namespace: of the prediction topics.
+        timeline: filled in on the way.
+        log: filled in on the way.
     """
     namespace = '/' + namespace.strip('/')
     images, keypoints, frames = topics = (

@@ -27,7 +27,14 @@ class EvaluationError(ValueError):
 def cut_runs(
     clips: Sequence[np.ndarray], window: int, horizon: int, most: int = 200
 ) -> list[np.ndarray]:
-    """Runs of window + horizon frames, (n + m, H, W, 3) uint8, at most `most`, evenly spread."""
+    """Runs of window + horizon frames, (n + m, H, W, 3) uint8, at most `most`, evenly spread.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
+    """
     length = window + horizon
     runs = [
         clip[i : i + length] for clip in clips for i in range(0, len(clip) - length + 1, horizon)
@@ -42,7 +49,13 @@ def cut_runs(
 
 
 def evaluate_prediction(model: TKN, runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
-    """{'ssim', 'psnr'} of the frames that the model predicts after the first `window` ones."""
+    """{'ssim', 'psnr'} of the frames that the model predicts after the first `window` ones.
+
+    Args:
+        model: the network.
+        runs: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
+    """
     return _mean_figures(
         runs, window, lambda run: predict_run(model, run[:window], len(run) - window).frames
     )
@@ -54,6 +67,11 @@ def evaluate_reconstruction(
     """{'ssim', 'psnr'} of the same frames, drawn from their own keypoints on the same background.
 
     What a perfect predictor of keypoints would reach.
+
+    Args:
+        detector: in evaluation mode.
+        runs: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
     """
 
     def redraw(run: np.ndarray) -> Tensor:
@@ -77,8 +95,12 @@ def evaluate_repeat_last(runs: Sequence[np.ndarray], window: int) -> dict[str, f
 def evaluate_clip(model: TKN, clip: np.ndarray, horizon: int = 10, most: int = 20) -> np.ndarray:
     """Figures of one clip for each future step: (horizon, 4) in the order of `NAMES`.
 
-    clip: (T, H, W, 3) uint8, H and W the model's. `most` windows at most, evenly spread, each
-    with its whole future; EvaluationError where the clip is too short for one.
+    Args:
+        model: the network.
+        clip: (T, H, W, 3) uint8, H and W the model's. `most` windows at most, evenly spread, each
+            with its whole future; EvaluationError where the clip is too short for one.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
     """
     n = model.config.window
     room = len(clip) - n - horizon

@@ -101,9 +101,14 @@ def _beside(small: Tensor, large: Tensor) -> Tensor:
 def add_drift(change: Tensor, drift: Tensor, window: int, first: int = 1) -> Tensor:
     """The keypoints' change of m frames and the background's together.
 
-    change: (B, m, 5, h, w) of steps `first`, first + 1, ..; drift: (B, 13, h, w). Returns
-    (B, m, 6, h, w), the last channel being how far the frame fades to the window's mean, 0 to 1.
-    Step k's share s = 1 - exp(-k / window) slows down, so that no horizon is too long for it.
+    Returns (B, m, 6, h, w), the last channel being how far the frame fades to the window's mean, 0
+    to 1. Step k's share s = 1 - exp(-k / window) slows down, so that no horizon is too long for it.
+
+    Args:
+        change: (B, m, 5, h, w) of steps `first`, first + 1, ..
+        drift: (B, 13, h, w).
+        window: n, frames observed.
+        first: number of the first step into the future.
     """
     m = change.shape[1]
     steps = torch.arange(first, first + m, device=drift.device, dtype=drift.dtype)

@@ -81,6 +81,11 @@ def load_checkpoint(
     The file says which variant it is. Raises CheckpointError for a missing, truncated or foreign
     file, for weights that do not fit the architecture the file names, and for one that is not of
     the variant `expected`.
+
+    Args:
+        path: a .safetensors file; empty: the bundled default.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        expected: the variant that it must be of; None: any.
     """
     path = Path(path) if str(path) else DEFAULT_WEIGHTS
     if not path.is_file():

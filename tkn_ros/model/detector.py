@@ -28,6 +28,16 @@ class DetectorConfig:
     The paper states neither channels nor strides; these reproduce its eight size figures (Table V)
     best. `output` chooses what the last decoder layer means, see `compose.py`: "frame" is the
     paper's. `structure` chooses from Fig 3: "skip" (c, the paper's), "heatmap" (a), "separate" (b).
+
+    Attributes:
+        keypoints: K, how many.
+        channels: of each encoder layer; the decoder mirrors them.
+        strides: of each encoder layer.
+        kernels: sides of the kernels of each encoder layer.
+        groups: of the group norm, at most.
+        sigma: of the Gaussians, in heatmap cells.
+        output: what the last decoder layer means, a key of `OUTPUT_CHANNELS`.
+        structure: one of `STRUCTURES`.
     """
 
     keypoints: int = 16
@@ -67,8 +77,15 @@ class DetectorConfig:
 class EncoderLayer(nn.Module):
     """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride).
 
-    An even kernel at stride 1 has no symmetric padding that keeps the size: the map loses a row
-    and a column, which the matching decoder layer gives back (Table V's 2x2 row).
+    An even kernel at stride 1 has no symmetric padding that keeps the size: the map loses a row and
+    a column, which the matching decoder layer gives back (Table V's 2x2 row).
+
+    Args:
+        c_in: channels in.
+        c_out: channels out.
+        kernel: side of the kernel.
+        stride: of the convolution.
+        groups: of the group norm, at most.
     """
 
     def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int) -> None:
@@ -83,9 +100,18 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """D_i of Eq 14: ConvTranspose2d, GroupNorm, LeakyReLU; the last one is a bare ConvTranspose2d.
 
-    A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so
-    the last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride); `lost` are the rows and
+    A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so the
+    last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride); `lost` are the rows and
     columns of the encoder layer's input that its stride passed over, see `lost_by_striding`.
+
+    Args:
+        c_in: channels in.
+        c_out: channels out.
+        kernel: side of the kernel.
+        stride: of the convolution.
+        groups: of the group norm, at most.
+        lost: rows and columns to give back, see `lost_by_striding`.
+        last: whether it is the last layer, which is linear.
     """
 
     def __init__(
@@ -170,7 +196,13 @@ def maps_to_keypoints(maps: Tensor) -> Tensor:
 def keypoints_to_maps(keypoints: Tensor, height: int, width: int, sigma: float) -> Tensor:
     """HG, Eqs 10 to 13: a Gaussian bump at each keypoint, as high as its intensity.
 
-    keypoints: (B, K, 3). `sigma` is in cells. Returns (B, K, height, width).
+    Returns (B, K, height, width).
+
+    Args:
+        keypoints: (B, K, 3).
+        height: of the maps [cell].
+        width: of the maps [cell].
+        sigma: of the Gaussians, in cells.
     """
     x, y, v = keypoints.unbind(-1)  # (B, K) each
     sx, sy = sigma * 2 / max(width - 1, 1), sigma * 2 / max(height - 1, 1)
@@ -265,8 +297,13 @@ class KeypointDetector(nn.Module):
     ) -> Tensor:
         """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W).
 
-        Features of one source (batch 1) serve any number of targets. `source`: the source frame
-        at another size, (B or 1, 3, H', W'), to be drawn at that size.
+        Features of one source (batch 1) serve any number of targets. `source`: the source frame at
+        another size, (B or 1, 3, H', W'), to be drawn at that size.
+
+        Args:
+            keypoints: (B, K, 3) of the targets, or (B, m, K, 3) in the stage `Render`.
+            features: of the source, as `encode` gives them.
+            source: the source frame at the size to draw at; None: as encoded.
         """
         b = len(keypoints)
         source = features[0] if source is None else source

@@ -20,16 +20,27 @@ KINDS = ('encoder', 'sequential', 'transformer', 'rnn', 'lstm', 'gru', 'mlp')
 class PredictorConfig:
     """Hyper-parameters of a predictor. The defaults are the paper's 18.9 M transformer encoder.
 
-    kind: "encoder" (the paper's), "sequential" (of TKN-Sequential, Eq 27), "transformer" (whole,
-    with a decoder: Table VIII), or "rnn", "lstm", "gru", "mlp" (Table VII). Recurrent
-    ones have d_inner hidden units; the MLP has d_inner and d_token, and weights for exactly
-    `window` tokens, which no other kind depends on. heads and d_head are of the transformers.
-
-    latent: False leaves out W and W' (Eqs 21 and 25), so that the transformer encoder works on the
-    explicit coordinates (Table IX) and d_model must be 3 x keypoints.
-
     `residual` (ours, off in the paper): the output is added to the newest keypoints, so that an
     untrained network repeats the last frame and a trained one need only say what moves.
+
+    Attributes:
+        keypoints: K, how many.
+        d_model: width of a token.
+        layers: how many.
+        heads: of the attention.
+        d_head: d_k = d_v.
+        d_inner: hidden units of the feed-forward part.
+        dropout: share, 0 up to 1.
+        residual: whether the newest keypoints are added to its output.
+        kind: "encoder" (the paper's), "sequential" (of TKN-Sequential, Eq 27), "transformer"
+            (whole, with a decoder: Table VIII), or "rnn", "lstm", "gru", "mlp" (Table VII).
+            Recurrent ones have d_inner hidden units; the MLP has d_inner and d_token, and weights
+            for exactly `window` tokens, which no other kind depends on. heads and d_head are of the
+            transformers.
+        latent: False leaves out W and W' (Eqs 21 and 25), so that the transformer encoder works on
+            the explicit coordinates (Table IX) and d_model must be 3 x keypoints.
+        d_token: hidden units of the MLP that mixes tokens.
+        window: n, frames observed.
     """
 
     keypoints: int = 16
@@ -71,7 +82,13 @@ class PredictorConfig:
 
 
 class MultiHeadAttention(nn.Module):
-    """Eqs 15 to 17: softmax(Q K^T / sqrt(d_k)) V in every head, then one linear layer."""
+    """Eqs 15 to 17: softmax(Q K^T / sqrt(d_k)) V in every head, then one linear layer.
+
+    Args:
+        d_model: width of a token.
+        heads: of the attention.
+        d_head: width of a head.
+    """
 
     def __init__(self, d_model: int, heads: int, d_head: int) -> None:
         super().__init__()
@@ -84,7 +101,10 @@ class MultiHeadAttention(nn.Module):
     def forward(self, x: Tensor, memory: Tensor | None = None, causal: bool = False) -> Tensor:
         """x: (B, n, d_model) -> the same. Keys and values are of `memory` (B, m, d_model) if given.
 
-        causal: token j sees tokens 0 to j only.
+        Args:
+            x: (B, n, d_model).
+            memory: (B, m, d_model), what keys and values are of; None: `x`.
+            causal: token j sees tokens 0 to j only.
         """
 
         def split(t: Tensor) -> Tensor:
@@ -120,7 +140,13 @@ class TransformerLayer(nn.Module):
 
 
 def position_embedding(n: int, d_model: int, like: Tensor) -> Tensor:
-    """Eq 23: sin and cos of pos / 10000^(2i / d_model), interleaved. (n, d_model)."""
+    """Eq 23: sin and cos of pos / 10000^(2i / d_model), interleaved. (n, d_model).
+
+    Args:
+        n: tokens.
+        d_model: width of a token.
+        like: a tensor of the wanted type and device.
+    """
     pos = torch.arange(n, device=like.device, dtype=torch.float64)[:, None]
     two_i = torch.arange(0, d_model, 2, device=like.device, dtype=torch.float64)
     angle = pos * torch.exp(-math.log(10000.0) * two_i / d_model)  # (n, ceil(d_model / 2))

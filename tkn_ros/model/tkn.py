@@ -22,10 +22,19 @@ class TKNConfig:
     """A whole network, and the setting that its weights were trained for.
 
     window is n, the number of observed frames; height and width are the pixels of its input. Both
-    may be chosen otherwise at run time. process: "parallel" (TKN) draws all frames on the newest
-    frame's background; "sequential" (TKN-Sequential) each one on that of the frame before it.
-    background: None, the paper's, leaves the background as it was in the newest frame; otherwise
-    it goes on as `background.py` says, which needs a detector whose output is "change".
+    may be chosen otherwise at run time.
+
+    Attributes:
+        detector: hyper-parameters of the detector.
+        predictor: hyper-parameters of the predictor.
+        window: n, frames observed.
+        height: of the input [pixel].
+        width: of the input [pixel].
+        process: "parallel" (TKN) draws all frames on the newest frame's background; "sequential"
+            (TKN-Sequential) each one on that of the frame before it.
+        background: None, the paper's, leaves the background as it was in the newest frame;
+            otherwise it goes on as `background.py` says, which needs a detector whose output is
+            "change".
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -105,8 +114,13 @@ class TKN(nn.Module):
     def render(self, keypoints: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """(B, m, K, 3) keypoints on one background for each of B -> frames (B, m, 3, H, W).
 
-        All m frames are decoded as one batch. `features` is what `observe` gave (B, ..); `first`
-        is the first frame's number of steps into the future.
+        All m frames are decoded as one batch. `features` is what `observe` gave (B, ..); `first` is
+        the first frame's number of steps into the future.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
         """
         b, m = keypoints.shape[:2]
         if not self.background:
@@ -121,7 +135,13 @@ class TKN(nn.Module):
 
     def render_change(self, change: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """As `render`, from the change that keypoints make, (B, m, 5, H, W), on a background that
-        goes on."""
+        goes on.
+
+        Args:
+            change: of the decoder, (B, m, 5, h, w).
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
+        """
         b, m = change.shape[:2]
         change = add_drift(change, features[-1], self.config.window, first)  # (B, m, 6, H, W)
         source = features[0][:, None].expand(-1, m, -1, -1, -1)  # (B, m, 6, H, W)

@@ -24,7 +24,13 @@ def image_to_rgb(message: Image | CompressedImage) -> np.ndarray:
 
 
 def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
-    """(H, W, 3) uint8 RGB as an rgb8 message."""
+    """(H, W, 3) uint8 RGB as an rgb8 message.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        stamp_ns: time [ns].
+        frame_id: coordinate frame of the camera.
+    """
     height, width = image.shape[:2]
     data = array('B')
     data.frombytes(image.tobytes())  # a hundred times faster than assigning the ndarray or a list
@@ -42,9 +48,13 @@ def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
 def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Model coordinates to pixels of the source image.
 
-    keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first cell
-    to that of its last. cells: the heatmap's (height, width); size: the image's (height, width).
     Returns (.., 3) = (x, y in pixels with 0 at a pixel's centre, v).
+
+    Args:
+        keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first
+            cell to that of its last.
+        cells: the heatmap's (height, width).
+        size: the image's (height, width).
     """
     out = np.array(keypoints, np.float64)
     for axis, (n, pixels) in enumerate(((cells[1], size[1]), (cells[0], size[0]))):
@@ -64,7 +74,14 @@ def keypoint_frame(stamp_ns: int, keypoints: np.ndarray) -> KeypointFrame:
 def prediction_to_message(
     prediction: Prediction, cells: tuple[int, int], frame_id: str, processing_ns: int
 ) -> PredictedKeypoints:
-    """A prediction as a message, its keypoints in pixels of the newest observed image."""
+    """A prediction as a message, its keypoints in pixels of the newest observed image.
+
+    Args:
+        prediction: of `SlidingWindow.predict`.
+        cells: the heatmap's (height, width).
+        frame_id: coordinate frame of the camera.
+        processing_ns: how long it took [ns].
+    """
     height, width = prediction.newest.image.shape[:2]
 
     def frames(stamps: list[int], keypoints: np.ndarray) -> list[KeypointFrame]:

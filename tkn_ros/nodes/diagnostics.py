@@ -8,7 +8,15 @@ from tkn_ros.streaming.worker import Counters
 def diagnostics(
     name: str, topic: str, counters: Counters, silent: bool, values: dict
 ) -> DiagnosticArray:
-    """The message, without its stamp. It warns where no image comes (`silent`) or some are bad."""
+    """The message, without its stamp. It warns where no image comes (`silent`) or some are bad.
+
+    Args:
+        name: of the status.
+        topic: of the images.
+        counters: of the worker.
+        silent: whether no image comes.
+        values: further figures.
+    """
     if silent:
         level, text = DiagnosticStatus.WARN, f'no image on {topic}'
     elif counters.bad:

@@ -181,7 +181,13 @@ class PredictorNode(Node):
     def deliver(
         self, item: Image | CompressedImage, prediction: Prediction, processing_ns: int
     ) -> None:
-        """Publish a prediction: keypoints first, then frames, each only if somebody listens."""
+        """Publish a prediction: keypoints first, then frames, each only if somebody listens.
+
+        Args:
+            item: the image that it starts from.
+            prediction: of `SlidingWindow.predict`.
+            processing_ns: how long it took [ns].
+        """
         frame_id = item.header.frame_id
         if self.keypoints_out.get_subscription_count():
             self.keypoints_out.publish(

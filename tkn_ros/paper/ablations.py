@@ -50,7 +50,15 @@ PREDICTORS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the paper: what to train for it, and the paper's figures (KTH, 10 -> 20, GPU)."""
+    """A line of the paper: what to train for it, and the paper's figures (KTH, 10 -> 20, GPU).
+
+    Attributes:
+        table: of the paper, as a Roman number.
+        name: of the line.
+        detector: a key of `DETECTORS`.
+        predictor: a key of `PREDICTORS`; empty: none.
+        paper: its figures.
+    """
 
     table: str
     name: str
@@ -107,9 +115,19 @@ def run_ablations(
 ) -> dict:
     """Train and evaluate what the rows of `tables` need; return the contents of results.json.
 
-    clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and the
-    detectors; what it holds already is not done again. `data` names the clips, so that a folder
-    of results is not continued on others. Raises AblationError where it was of another setting.
+    Raises AblationError where it was of another setting.
+
+    Args:
+        clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and
+            the detectors; what it holds already is not done again. `data` names the clips, so that
+            a folder of results is not continued on others.
+        budget: training steps of each part.
+        out: folder of the results.
+        tables: of the paper: 'V', 'VI', ..
+        horizon: m, frames to predict.
+        batch: examples of a step.
+        seed: of the random examples.
+        data: names the clips in the results.
     """
     settings = {
         'budget': budget,

@@ -33,7 +33,17 @@ EXPLICIT = PredictorConfig(latent=False, d_model=48, d_inner=192)  # Table IX: d
 
 @dataclass(frozen=True)
 class SizeRow:
-    """Figures as the paper prints them, for how it rounds; the rest as `counting.Size`."""
+    """Figures as the paper prints them, for how it rounds; the rest as `counting.Size`.
+
+    Attributes:
+        table: of the paper, as a Roman number.
+        name: of the line.
+        paper_params_m: as printed.
+        paper_g: as printed.
+        params_m: parameters, in millions.
+        gmacs_thop: multiply-accumulates as the paper counted [1e9].
+        gmacs_true: multiply-accumulates that are made [1e9].
+    """
 
     table: str
     name: str

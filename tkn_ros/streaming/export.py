@@ -30,7 +30,13 @@ class ExportError(ValueError):
 
 
 class WholeGraph(nn.Module):
-    """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3)."""
+    """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3).
+
+    Args:
+        model: the network.
+        horizon: m, frames to predict.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+    """
 
     def __init__(self, model: TKN, horizon: int, shuffle: bool) -> None:
         super().__init__()
@@ -53,7 +59,13 @@ class WholeGraph(nn.Module):
 
 @dataclass(frozen=True)
 class Exported:
-    """One file and how far it is from the reference: of keypoints, and of frames' bytes."""
+    """One file and how far it is from the reference: of keypoints, and of frames' bytes.
+
+    Attributes:
+        path: of the file.
+        keypoints_error: largest difference, in the grid's units.
+        frames_error: largest difference of a byte.
+    """
 
     path: Path
     keypoints_error: float
@@ -69,10 +81,19 @@ def export(
     cameras: int = 1,
     window: int = 0,
 ) -> list[Exported]:
-    """Write the network into `folder`; kind: one of FORMATS; parts: 'whole' or 'stages'.
+    """Write the network into a folder, read it again and compare.
 
     Raises BackendError where a package is missing, ExportError where the written file, read again
     and run, differs from the reference by more than KEYPOINTS_TOLERANCE or FRAMES_TOLERANCE.
+
+    Args:
+        model: the network.
+        folder: where files are written.
+        kind: one of FORMATS.
+        parts: 'whole' or 'stages'.
+        horizon: m, frames to predict.
+        cameras: B, cameras in a batch.
+        window: n, frames observed.
     """
     if kind not in FORMATS:
         raise ExportError(f'format "{kind}" is unknown; use one of {", ".join(FORMATS)}')

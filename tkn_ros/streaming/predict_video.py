@@ -26,8 +26,12 @@ CAMERA_TOPIC, PREDICTED_TOPIC = '/camera/image_raw', '/tkn/predicted_frames'
 class PredictedFrame:
     """A predicted frame, (H, W, 3) uint8; at: the time that it shows, from: when it was predicted.
 
-    number: of the frame of the recording that it stands for. actual: that frame, (H', W', 3), or
-    None after the end.
+    Attributes:
+        number: of the frame of the recording that it stands for.
+        at_ns: the time that it shows [ns].
+        from_ns: when it was predicted [ns].
+        image: (H, W, 3) uint8 RGB.
+        actual: that frame, (H', W', 3), or None after the end.
     """
 
     number: int
@@ -46,11 +50,17 @@ def predict_frames(
 ) -> Iterator[PredictedFrame]:
     """What had been predicted for each moment, `horizon` frames at a time.
 
-    The first prediction is made when the window is full, each other one when the moments of the
-    one before have passed, and one at the end, which runs on into the future. size: (height,
-    width) of the frames, None for the source's. last: the one at the end only.
+    The first prediction is made when the window is full, each other one when the moments of the one
+    before have passed, and one at the end, which runs on into the future.
 
     Raises VideoError where the recording is shorter than the window, or stops too long within.
+
+    Args:
+        model: the network.
+        source: what frames are read from.
+        horizon: m, frames to predict.
+        size: (height, width) of the frames, None for the source's.
+        last: the one at the end only.
     """
     window = SlidingWindow(model, period_ns=round(1e9 / source.fps))
     size = size or (source.height, source.width)
@@ -114,7 +124,14 @@ def predict_video(
 ) -> int:
     """Write what `predict_frames` gives to an .mp4, .gif, .mcap or folder; returns how many.
 
-    compare: with the actual frames beside, or in a bag on a topic of their own.
+    Args:
+        model: the network.
+        source: what frames are read from.
+        out: an .mp4, .gif, .mcap or folder.
+        horizon: m, frames to predict.
+        size: (height, width) of the frames; None: the source's.
+        compare: with the actual frames beside, or in a bag on a topic of their own.
+        last: the one at the end only.
     """
     if isinstance(source, CameraSource):
         raise VideoError(

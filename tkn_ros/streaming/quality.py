@@ -17,6 +17,11 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
 
     (window + horizon, H, W, 3) uint8 each, the same at every call: a street seen by a camera that
     stands still, and one that does not.
+
+    Args:
+        model: the network.
+        window: n, frames observed.
+        horizon: m, frames to predict.
     """
     from tkn_ros.synthetic.render import render_clip  # only where there is something to try
 
@@ -30,7 +35,13 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
 
 
 def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
-    """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time."""
+    """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time.
+
+    Args:
+        backend: what runs the network.
+        clip: (n + m, H, W, 3) uint8.
+        window: n, frames observed.
+    """
     keypoints = []
     for frame in clip[:window]:
         newest, features = backend.encode(np.ascontiguousarray(frame[None]))
@@ -46,9 +57,14 @@ def quality_loss(
 ) -> float:
     """What a backend's pictures lose against the reference's [dB], mean over clips.
 
-    Of each clip the worse of two: the loss on this very clip, and that which the backend's
-    rounding would cost where it has nothing to do with the reference's own error. By chance the
-    two may cancel, which they will not on the next clip.
+    Of each clip the worse of two: the loss on this very clip, and that which the backend's rounding
+    would cost where it has nothing to do with the reference's own error. By chance the two may
+    cancel, which they will not on the next clip.
+
+    Args:
+        drawn: frames of each clip, by the backend.
+        reference: the same, by the reference.
+        truth: the true frames of each clip.
     """
     losses = []
     for mine, right, true in zip(drawn, reference, truth):

@@ -29,6 +29,13 @@ class ShuffledConvolution(nn.Module):
     the s residues r becomes a group of output channels, each c a tap of the new kernel. The groups
     are outermost, unlike `F.pixel_shuffle`'s, so that runtimes with channels innermost move whole
     runs of them.
+
+    Args:
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        stride: of the convolution.
+        padding: of the convolution.
+        output_padding: of the convolution.
     """
 
     def __init__(
@@ -83,7 +90,16 @@ def padded_convolution(
     columns: tuple[int, int],
     stride: int = 1,
 ) -> Tensor:
-    """`F.conv2d` with so many rows and columns of zeros before and after."""
+    """`F.conv2d` with so many rows and columns of zeros before and after.
+
+    Args:
+        x: (B, C, H, W).
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        rows: zeros before and after.
+        columns: zeros before and after.
+        stride: of the convolution.
+    """
     if len({*rows, *columns}) == 1:
         return F.conv2d(x, weight, bias, stride, padding=rows[0])
     return F.conv2d(F.pad(x, (*columns, *rows)), weight, bias, stride)
@@ -96,7 +112,15 @@ def blocks_to_pixels(x: Tensor, s: int) -> Tensor:
 
 
 class TransposedConvolution(nn.Module):
-    """A plain transposed convolution with the interface of `ShuffledConvolution`."""
+    """A plain transposed convolution with the interface of `ShuffledConvolution`.
+
+    Args:
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        stride: of the convolution.
+        padding: of the convolution.
+        output_padding: of the convolution.
+    """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
@@ -173,7 +197,11 @@ class SharedLayer(nn.Module):
     """One decoder layer whose second half of channels is the same for every target.
 
     (B, m, C, h, w) of the targets and (B, C, h, w) of the background -> (B, m, out, h', w').
-    shuffle: by `ShuffledConvolution` and `BlockConvolution`. channel_norm: by `ChannelNorm`.
+
+    Args:
+        layer: a decoder layer.
+        shuffle: by `ShuffledConvolution` and `BlockConvolution`.
+        channel_norm: by `ChannelNorm`.
     """
 
     def __init__(

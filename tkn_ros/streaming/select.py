@@ -32,7 +32,14 @@ PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 @dataclass(frozen=True)
 class Trial:
-    """What one backend did: median time of a whole prediction, see `quality_loss`."""
+    """What one backend did: median time of a whole prediction, see `quality_loss`.
+
+    Attributes:
+        name: of the backend.
+        precision: of the backend.
+        ms: median time of a whole prediction [ms].
+        psnr_loss_db: see `quality_loss` [dB].
+    """
 
     name: str
     precision: str
@@ -56,12 +63,18 @@ def make_backend(
 ) -> Backend:
     """The backend `name`, one of NAMES, for the device that the model's weights are on.
 
-    precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
-    its usual one. threads: CPU threads; 0 takes torch's number. horizon, window (0: the model's)
-    and cameras are what `auto` tries; the backend takes any. cached: keep converted graphs and the
-    choice in the folder of `cache.py`.
-
     Raises BackendError with the way out for a backend or a precision that cannot be had here.
+
+    Args:
+        model: the network.
+        name: one of NAMES.
+        precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
+            its usual one.
+        threads: CPU threads; 0 takes torch's number.
+        horizon: frames to predict that `auto` tries; the backend takes any.
+        window: frames observed that `auto` tries, 0: the model's; the backend takes any.
+        cameras: B that `auto` tries; the backend takes any.
+        cached: keep converted graphs and the choice in the folder of `cache.py`.
     """
     if name not in NAMES:
         raise BackendError(f'backend "{name}" is unknown; use one of {", ".join(NAMES)}')
@@ -135,7 +148,13 @@ def _type(model: TKN) -> str:
 def prediction_step(backend: Backend, frames: np.ndarray, window: int, horizon: int):
     """A function that does all that a new frame asks for: encode, predict, draw.
 
-    frames: (B, H, W, 3) uint8. It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
+    It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
+
+    Args:
+        backend: what runs the network.
+        frames: (B, H, W, 3) uint8.
+        window: n, frames observed.
+        horizon: m, frames to predict.
     """
     first, _ = backend.encode(frames)
     ring = [first] * window

@@ -100,7 +100,12 @@ class Render(nn.Module):
     The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
     size than the network's: see `KeypointDetector.decode`. Where the background goes on (`window`
     is then that of the weights) the frame is (B, H, W, 6), its last three channels the window's
-    mean, and the drift follows h_n. shuffle and channel_norm: the rewrites of `SharedLayer`.
+    mean, and the drift follows h_n.
+
+    Args:
+        detector: whose decoder is taken.
+        shuffle, channel_norm: the rewrites of `SharedLayer`.
+        window: n, frames observed.
     """
 
     def __init__(
@@ -120,7 +125,13 @@ class Render(nn.Module):
 
     def decode(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """The decoder's output d_n, or by how much it differs from that for the frame's own
-        keypoints: (B, m, C_out, H, W)."""
+        keypoints: (B, m, C_out, H, W).
+
+        Args:
+            keypoints: (B, K, 3) of the targets, or (B, m, K, 3) in the stage `Render`.
+            source_keypoints: (B, K, 3), those of the newest frames.
+            features: of the source, as `encode` gives them.
+        """
         moves = self.config.output == 'change'
         if moves:  # drawn along with the others
             keypoints = torch.cat([source_keypoints[:, None], keypoints], 1)  # (B, 1 + m, K, 3)
@@ -178,7 +189,13 @@ class PlainRender(nn.Module):
 
 
 def render_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
-    """The fast `Render` where the network allows it, otherwise the network's `render`."""
+    """The fast `Render` where the network allows it, otherwise the network's `render`.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
+    """
     if model.detector.skips and not isinstance(model, TKNSequential):
         window = model.config.window if model.background else 0
         return Render(model.detector, shuffle, channel_norm, window)
@@ -190,7 +207,13 @@ def all_stages(
     shuffle: bool = True,
     channel_norm: bool = False,
 ) -> dict[str, nn.Module]:
-    """'encode', 'predict', 'draw' and, where the background goes on, 'background'."""
+    """'encode', 'predict', 'draw' and, where the background goes on, 'background'.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
+    """
     stages = {
         'encode': Encode(model.detector),
         'predict': Predict(model),

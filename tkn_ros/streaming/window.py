@@ -22,7 +22,15 @@ RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
 
 @dataclass(frozen=True)
 class Observation:
-    """One encoded frame. keypoints: (K, 3); features: those of the backend's `encode`, B = 1."""
+    """One encoded frame.
+
+    Attributes:
+        stamp_ns: time [ns].
+        keypoints: (K, 3).
+        features: those of the backend's `encode`, B = 1.
+        image: as received, (H, W, 3) uint8 RGB.
+        frame: the same at the network's size.
+    """
 
     stamp_ns: int
     keypoints: Tensor
@@ -35,9 +43,14 @@ class Observation:
 class Prediction:
     """Keypoints seen and to come. Coordinates as the model's: x and y in [-1, 1] over the frame.
 
-    observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
-    frame's; predicted: (m, K, 3) float32 at predicted_ns. seen: what is drawn on, the n frames
-    nearest to observed_ns.
+    Attributes:
+        period_ns: time between two samples [ns].
+        observed_ns: stamps of `observed` [ns].
+        observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
+            frame's.
+        predicted_ns: stamps of `predicted` [ns].
+        predicted: (m, K, 3) float32 at predicted_ns.
+        seen: what is drawn on, the n frames nearest to observed_ns.
     """
 
     period_ns: int

@@ -60,7 +60,13 @@ class Client(Protocol[ItemIn]):
         """Whether anybody would use a prediction now."""
 
     def deliver(self, item: ItemIn, prediction: Prediction, processing_ns: int) -> None:
-        """Use a prediction from `item`, which took `processing_ns` since its image was read."""
+        """Use a prediction from `item`, which took `processing_ns` since its image was read.
+
+        Args:
+            item: the image that it starts from.
+            prediction: of `SlidingWindow.predict`.
+            processing_ns: how long it took [ns].
+        """
 
     def report_reset(self, reason: str) -> None:
         """The window restarted."""

@@ -16,7 +16,12 @@ SAVE_SECONDS, PICTURE_SECONDS = 60.0, 120.0
 class TrainConfig:
     """What was asked for: the settings, and what they are applied to. run.json holds it.
 
-    data: as `find_recordings` knows it; paths become absolute, to be found from anywhere.
+    Attributes:
+        settings: of the training.
+        data: as `find_recordings` knows it; paths become absolute, to be found from anywhere.
+        part: share of each recording, from and to.
+        topic: of rosbags with several image topics; None: their only one.
+        init: weights to start from; empty: random ones.
     """
 
     settings: Settings
@@ -48,7 +53,12 @@ class TrainConfig:
 class RunOptions:
     """What does not change the result (but for the minutes): where and how it is computed.
 
-    minutes: 0 for no limit. save_every, picture_every: in seconds.
+    Attributes:
+        cache: folder of the prepared clips.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        minutes: 0 for no limit.
+        save_every, picture_every: in seconds.
+        tensorboard: write logs for TensorBoard.
     """
 
     cache: Path
@@ -60,7 +70,13 @@ class RunOptions:
 
 
 def difference(asked: dict, found: dict, where: str = '') -> str:
-    """The first entry in which two orders differ, as text; empty if they are the same."""
+    """The first entry in which two configurations differ, as text; empty if they are the same.
+
+    Args:
+        asked: one configuration.
+        found: the other one.
+        where: prefix of the names.
+    """
     for name in asked.keys() | found.keys():
         a, b = asked.get(name), found.get(name)
         if isinstance(a, dict) and isinstance(b, dict):

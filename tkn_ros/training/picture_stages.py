@@ -138,6 +138,17 @@ def finetune_stage(
 
     The encoder stays as it is, and with it what the keypoints are. Arguments as for
     `background_stage`.
+
+    Args:
+        model: the network.
+        clips: (T, H, W, 3) uint8 each.
+        schedule: steps and rates.
+        batch: examples of a step.
+        ahead: frames predicted.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
     """
     parts = nn.ModuleList([model.predictor, model.detector.decoder, model.background])
     sampler = make_sampler(clips, seed, weights, augmentation, processes)

@@ -34,7 +34,17 @@ FRAME_LIMIT = 20  # frames of a picture's prediction
 
 
 class Run:
-    """One run in its course."""
+    """One run in its course.
+
+    Args:
+        config: what to train, on what.
+        options: where and how it is computed.
+        processes: that share a step; None: this one alone.
+        folder: of the run.
+        model: the network.
+        clips: of the model's size.
+        board: of TensorBoard, or None.
+    """
 
     def __init__(
         self,
@@ -57,7 +67,13 @@ class Run:
             self.shown = None
 
     def stage(self, number: int, name: str, restored: dict | None) -> None:
-        """Run one stage from its start or from a saved state to its end."""
+        """Run one stage from its start or from a saved state to its end.
+
+        Args:
+            number: of the stage in the run.
+            name: of the stage.
+            restored: a saved state, or None.
+        """
         seconds = self._seconds(number, restored['elapsed'] if restored else 0.0)
         stage = build_stage(
             name, self.model, self.clips, self.config.settings, seconds, self.processes

@@ -85,7 +85,14 @@ class RunFolder:
         return state
 
     def save(self, model: TKN, stage: Stage, state: dict, note: str) -> None:
-        """State and weights, both or none: a failure leaves those of the last time as they are."""
+        """State and weights, both or none: a failure leaves those of the last time as they are.
+
+        Args:
+            model: the network.
+            stage: that was running.
+            state: all else that the run needs to go on.
+            note: for the checkpoint.
+        """
         where = f'{stage.name} step {stage.step}'
         weights = stage.average_of(model) if stage.average else model
         try:

@@ -18,13 +18,18 @@ MAX_RATE = 3  # fastest playback
 class Augmentation:
     """What may change an example, in the same way for all of its frames, so that time stays whole.
 
-    flip: mirrored left to right; reverse: played backwards; max_rate: played up to so many times
-    faster; crop: up to this share of each side is cut away (at random places) and the rest is
-    enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
-    40 %; colours: order of the channels. The first, third and fifth apply to every second example.
-    grey and hold: shares of the examples that lose their colours, and in which nothing moves.
-    turn: share of the windows in which all that moves stops, or turns back, at a random moment.
-    noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
+    Attributes:
+        flip: mirrored left to right.
+        reverse: played backwards.
+        max_rate: played up to so many times faster.
+        crop: up to this share of each side is cut away (at random places) and the rest is enlarged.
+        brightness: strength of the change of contrast and brightness, 1 being plus or minus 40 %.
+        colours: order of the channels.
+        grey, hold: shares of the examples that lose their colours, and in which nothing moves.
+        turn: share of the windows in which all that moves stops, or turns back, at a random moment.
+        noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
+
+    flip, brightness and colours apply to every second example.
     """
 
     flip: bool = True
@@ -58,9 +63,17 @@ class Augmentation:
 class ClipSampler:
     """Random training examples from clips of (T, H, W, 3) uint8, each with augmentation.
 
-    Clips are drawn by `weights`. Example i of batch number `step` depends on (seed, step, i) and
-    on nothing else: a run that goes on at some step, or is spread over `count` processes of which
-    each makes its `rank`-th part of every batch, sees the same examples.
+    Clips are drawn by `weights`. Example i of batch number `step` depends on (seed, step, i) and on
+    nothing else: a run that goes on at some step, or is spread over `count` processes of which each
+    makes its `rank`-th part of every batch, sees the same examples.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        rank: number of this process's part.
+        count: processes that share a batch.
     """
 
     def __init__(
@@ -98,6 +111,11 @@ class ClipSampler:
         """Sources, each with `targets` targets: (batch / targets, 1 + targets, 3, H, W).
 
         Targets are up to `max_gap` frames (0: any number) before or after their source.
+
+        Args:
+            batch: examples of a step.
+            max_gap: frames between source and target at most; 0: any.
+            targets: of each source.
         """
         out = []
         for i in self._draw(max(1, batch // targets), 1):
@@ -182,7 +200,15 @@ def make_sampler(
     augmentation: Augmentation | None,
     processes: Processes | None,
 ) -> ClipSampler:
-    """A `ClipSampler` of this process's part of every batch; None: the default of each."""
+    """A `ClipSampler` of this process's part of every batch; None: the default of each.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
+    """
     p = processes or Processes()
     return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
 
@@ -215,6 +241,13 @@ def draw_window(
     """Frame numbers of a random run of `length` frames: any playback rate, either direction.
 
     None where the clip is too short.
+
+    Args:
+        clip_length: frames of the clip.
+        length: frames of a run.
+        rng: the source of randomness.
+        max_rate: fastest playback.
+        reverse: whether runs may go backwards.
     """
     fastest = min(max_rate, (clip_length - 1) // max(length - 1, 1))
     if fastest < 1:

@@ -114,12 +114,26 @@ class StageSettings:
 class Settings:
     """All that decides the result of a training, beside the data.
 
-    stages: which, in their order. max_gap: frames between the detector's source and target at
-    most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
-    of the decoding. ahead: frames predicted in the stages background and joint. horizon: frames
-    predicted when the result is evaluated. ema: share that the average of the weights keeps at
-    each step, 0 for none. half: mixed precision on CUDA, of the detector
-    also on CPUs that multiply in bfloat16.
+    Attributes:
+        model: the network.
+        stages: which, in their order.
+        seed: of the random examples.
+        max_gap: frames between the detector's source and target at most, 0 for any two of a clip.
+        targets: of each source, which then share its encoding and half of the decoding.
+        ahead: frames predicted in the stages background and joint.
+        horizon: frames predicted when the result is evaluated.
+        warmup: steps to the full rate.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        ema: share that the average of the weights keeps at each step, 0 for none.
+        half: mixed precision on CUDA, of the detector also on CPUs that multiply in bfloat16.
+        detector: of this stage.
+        predictor: of this stage.
+        background: of this stage.
+        joint: of this stage.
+        finetune: of this stage.
+        finetune_background: of this stage.
+        augmentation: of the examples; None: the default.
     """
 
     model: TKNConfig = field(default_factory=TKNConfig)

@@ -31,10 +31,16 @@ class TrainingError(RuntimeError):
 class Schedule:
     """How long and how fast a stage learns.
 
-    steps: at most; seconds: at most, 0 for no limit, and the cosine ends with whichever comes
-    first. warmup: steps to the full rate, at most a tenth of all. ema: share that the average of
-    the weights keeps at each step, 0 for none. half: mixed precision, of every stage on CUDA and of
-    those that say so on CPUs that multiply in bfloat16.
+    Attributes:
+        steps: at most.
+        lr: largest learning rate.
+        warmup: steps to the full rate, at most a tenth of all.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        ema: share that the average of the weights keeps at each step, 0 for none.
+        seconds: at most, 0 for no limit, and the cosine ends with whichever comes first.
+        half: mixed precision, of every stage on CUDA and of those that say so on CPUs that multiply
+            in bfloat16.
     """
 
     steps: int
@@ -50,10 +56,19 @@ class Schedule:
 class Stage:
     """A module that learns: iterate over it for the loss of each step, then call `finish`.
 
-    draw: the batch of a step by its number, tensors on the CPU; loss: of the module (wrapped where
-    there are several processes) on that batch, on the module's device. step: how many are done.
-    net: what `loss` gets instead of the module, with the same parameters. half_on_cpu: whether
-    mixed precision does the stage no harm on a CPU.
+    `step` is how many are done.
+
+    Args:
+        name: for people.
+        module: whose parameters learn.
+        make_batch: the batch of a step by its number, tensors on the CPU.
+        loss: of the module (wrapped where there are several processes) on that batch, on the
+            module's device.
+        schedule: steps and rates.
+        seed: of the random examples.
+        processes: that share a step; None: this one alone.
+        net: what `loss` gets instead of the module, with the same parameters.
+        half_on_cpu: whether mixed precision does the stage no harm on a CPU.
     """
 
     def __init__(
@@ -205,12 +220,24 @@ def cpu_has_bfloat16() -> bool:
 
 
 def batches_in_turn(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """make_batch(first), .., make_batch(stop - 1)."""
+    """make_batch(first), .., make_batch(stop - 1).
+
+    Args:
+        make_batch: the batch of a step by its number.
+        first: number of the first step.
+        stop: number after the last step.
+    """
     return map(make_batch, range(first, stop))
 
 
 def prefetched_batches(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting."""
+    """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting.
+
+    Args:
+        make_batch: the batch of a step by its number.
+        first: number of the first step.
+        stop: number after the last step.
+    """
     with ThreadPoolExecutor(1) as thread:
         waiting = deque(
             thread.submit(make_batch, s) for s in range(first, min(first + AHEAD, stop))

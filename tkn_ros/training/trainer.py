@@ -30,6 +30,13 @@ def train(
 
     Raises KeyboardInterrupt after Ctrl-C (once: all is saved), TrainingError for what prevents
     going on, ValueError for data that cannot be used.
+
+    Args:
+        config: what to train, on what.
+        out: folder of the run.
+        options: where and how it is computed.
+        processes: that share a step; None: this one alone.
+        resume: go on with the run in `out`.
     """
     begun = time.monotonic()
     processes = processes or Processes()

@@ -78,6 +78,11 @@ def write_video(path: str | Path, frames: Iterable[Frame | np.ndarray], fps: flo
 
     Returns:
         How many frames were written.
+
+    Args:
+        path: an .mp4.
+        frames: pictures of one size.
+        fps: frames per second.
     """
     count = 0
     with VideoWriter(path, fps) as writer:
@@ -97,6 +102,12 @@ def write_gif(
 
     Returns:
         How many frames were written.
+
+    Args:
+        path: a .gif.
+        frames: pictures of one size.
+        fps: frames per second, at most 50.
+        max_width: [pixel] of the GIF.
     """
 
     def small() -> Iterator[np.ndarray]:

@@ -16,6 +16,11 @@ class TKNSequential(TKN):
         """(B, m, K, 3) keypoints, features of the newest observed frame -> (B, m, 3, H, W).
 
         The keypoints P'' of the redrawn frame differ from the predicted P' and are not used.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
         """
         frames: list[Tensor] = []
         for target in keypoints.unbind(1):  # (B, K, 3)

@@ -42,8 +42,12 @@ def as_backend_error(name: str, stage: str) -> Iterator[None]:
 class Backend(Protocol):
     """B cameras at once. Keypoints are (x, y, v) as the model's, tensors on `device`.
 
-    name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'; precision: 'float32', ..;
-    threads: CPU threads, 0 on a GPU; reason: how it came to be chosen, for people.
+    Attributes:
+        name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'.
+        precision: 'float32', ..
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        threads: CPU threads, 0 on a GPU.
+        reason: how it came to be chosen, for people.
     """
 
     name: str
@@ -77,8 +81,10 @@ class Backend(Protocol):
     ) -> np.ndarray:
         """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
 
-        source_keypoints: the newest frames' keypoints as `encode` gave them; features and source:
-        of `render_context`, at any size.
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            source_keypoints: the newest frames' keypoints as `encode` gave them.
+            features, source: of `render_context`, at any size.
         """
 
 
@@ -87,8 +93,11 @@ def render_context(
 ) -> tuple[list[Tensor], np.ndarray]:
     """What `render` needs of the observed frames: all features, and the source.
 
-    features: what `encode` gave for the newest frames; frames: (B, n, H, W, 3) uint8, the windows;
-    images: the same at the size to draw at, where that is another.
+    Args:
+        backend: what runs the network.
+        features: what `encode` gave for the newest frames.
+        frames: (B, n, H, W, 3) uint8, the windows.
+        images: the same at the size to draw at, where that is another.
     """
     images = frames if images is None else images
     newest, drift = np.ascontiguousarray(images[:, -1]), backend.background(frames)
@@ -144,6 +153,11 @@ class StagedBackend:
     """What the other backends share: the stages of `stages.py`, run by `_run`.
 
     A subclass sets name, precision, device and threads.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
     """
 
     reason = 'asked for'

@@ -23,9 +23,15 @@ PRECISIONS = ('float16', 'bfloat16', 'float32')
 
 
 class CUDABackend(StagedBackend):
-    """precision: 'float16', 'bfloat16' (encoder, predictor, decoder; never the coordinates) or
-    'float32'. compiled: kernels fused by torch.compile, which takes a minute for every new shape;
-    its name is then 'compile'.
+    """The stages recorded into CUDA graphs.
+
+    Args:
+        model: the network.
+        precision: 'float16', 'bfloat16' (encoder, predictor, decoder; never the coordinates) or
+            'float32'.
+        device: 'cuda', 'cuda:N', or 'cpu' to run the same code without recording it.
+        compiled: kernels fused by torch.compile, which takes a minute for every new shape; the
+            backend's name is then 'compile'.
     """
 
     threads = 0
@@ -73,11 +79,15 @@ class CUDABackend(StagedBackend):
     def step(self, frames: np.ndarray, window: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         """A whole prediction as one graph, for cameras whose frames come in even time.
 
-        frames: the newest of each camera, (B, H, W, 3) uint8. Its keypoints join a ring on the
-        GPU that holds the last `window` ones (at first all those of the first frame), as do the
-        frames where the background goes on.
         Returns frames (B, horizon, H, W, 3) uint8 and keypoints (B, horizon, K, 3) float32, which
         the next step overwrites.
+
+        Args:
+            frames: the newest of each camera, (B, H, W, 3) uint8. Its keypoints join a ring on the
+                GPU that holds the last `window` ones (at first all those of the first frame), as do
+                the frames where the background goes on.
+            window: n, frames observed.
+            horizon: m, frames to predict.
         """
         key = (frames.shape, window, horizon)
         if key not in self._steps:

@@ -19,7 +19,14 @@ except ImportError:
 
 
 class ONNXRuntimeBackend(StagedBackend):
-    """cache: the folder of `cache_of`, where converted graphs are kept."""
+    """The stages as ONNX graphs, one for every shape of input.
+
+    Args:
+        model: the network.
+        precision: 'float32', or '' for that.
+        threads: of the CPU; 0 for the number that torch uses.
+        cache: the folder of `cache_of`, where converted graphs are kept; None: none are.
+    """
 
     name, precision = 'onnxruntime', 'float32'
 

@@ -42,12 +42,18 @@ def openvino_precisions() -> list[str]:
 
 
 class OpenVINOBackend(StagedBackend):
-    """precision: 'float32'; 'int8' (the predictor's products in 8 bits, all else in float32);
-    'bfloat16' (predictor and decoder; camera frames are encoded in float32 at any precision);
-    'int8+bfloat16' (the predictor in 8 bits, the decoder in bfloat16); or '' for 'int8'.
+    """The stages as OpenVINO graphs, one for every shape of input.
+
     Where the decoder draws a *change*, a small difference of two large numbers, bfloat16 shows.
 
-    cache: the folder of `cache_of`, where converted graphs are kept.
+    Args:
+        model: the network.
+        precision: 'float32'; 'int8' (the predictor's products in 8 bits, all else in float32);
+            'bfloat16' (predictor and decoder; camera frames are encoded in float32 at any
+            precision); 'int8+bfloat16' (the predictor in 8 bits, the decoder in bfloat16); or ''
+            for 'int8'.
+        threads: of the CPU; 0 for the number that torch uses.
+        cache: the folder of `cache_of`, where converted graphs are kept; None: none are.
     """
 
     name = 'openvino'
