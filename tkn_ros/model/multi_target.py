@@ -9,7 +9,8 @@ as T pairs, up to rounding, in about half the time at T = 4.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DecoderLayer, KeypointDetector, combine_halves, keypoints_to_maps
+from tkn_ros.model.detector import KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector_layers import DecoderLayer, combine_halves
 from tkn_ros.model.warp import apply_change
 
 

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DecoderLayer, combine_halves
+from tkn_ros.model.detector_layers import DecoderLayer, combine_halves
 
 FEW_CHANNELS = 8  # so few outputs fill a vector register to a half at most
 

@@ -8,12 +8,8 @@ last as there, what the keypoints come from.
 import torch
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import (
-    DetectorConfig,
-    EncoderLayer,
-    KeypointDetector,
-    keypoints_to_maps,
-)
+from tkn_ros.model.detector import DetectorConfig, KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector_layers import EncoderLayer
 
 
 class HeatmapBackgroundDetector(KeypointDetector):
