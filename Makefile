@@ -31,8 +31,11 @@ demo: $(VENV)/.built  ## play a clip as a camera, predict it over DDS, leave pic
 test: $(VENV)/.built $(VENV)/.dev  ## run every test
 	@$(ROS_ENV) $(VENV)/bin/pytest
 
-lint: $(VENV)/.dev  ## check the style
+lint: $(VENV)/.dev  ## check style, types and the order of the packages
 	$(VENV)/bin/ruff check tkn_ros test launch setup.py
+	$(VENV)/bin/ruff format --check tkn_ros test launch setup.py
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 clean:  ## remove what was built and made, .venv included
 	rm -rf $(VENV) build install log out

@@ -15,8 +15,9 @@ from tkn_ros.benchmark import scaling, timing
 from tkn_ros.benchmark.overhead import time_overhead
 from tkn_ros.benchmark.quality import add_quality
 from tkn_ros.benchmark.roofline import Rates, Work, count_work, measure_rates, roofline_ms
+from tkn_ros.benchmark.rows import Setting, format_rows
 from tkn_ros.benchmark.scaling import at, exponent, format_scaling, measure_scaling, plot_scaling
-from tkn_ros.benchmark.timing import Naive, Setting, at_size, format_rows, measure
+from tkn_ros.benchmark.timing import Naive, at_size, measure
 from tkn_ros.cli import main
 from tkn_ros.model.build import build
 from tkn_ros.model.checkpoints import save_checkpoint

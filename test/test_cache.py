@@ -16,7 +16,7 @@ from tkn_ros.datasets.clips import load_clips, long_enough
 from tkn_ros.datasets.find import find_recordings
 from tkn_ros.datasets.prepared import default_folder, prepare
 from tkn_ros.datasets.recording import Recording
-from tkn_ros.video.bag_writer import BagWriter
+from tkn_ros.video.bag_writer import BagWriter, image_serialiser
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import Source
 from tkn_ros.video.writers import write_image, write_video
@@ -54,7 +54,7 @@ def test_frames_are_resized_decoded_once_and_mapped(tmp_path):
     for kept in (first, second):
         assert np.array_equal(kept.frames, expected)
         assert isinstance(kept.frames, np.memmap) and not kept.frames.flags.writeable
-        assert prepared.fps == 25 and prepared.cuts == []
+        assert kept.fps == 25 and kept.cuts == []
     prepare(recording(clip), 16, 16, tmp_path)
     assert Counted.reads == before + 2  # another size is another clip
 
@@ -164,11 +164,8 @@ def test_the_usual_folder(monkeypatch, tmp_path):
 
 
 def image_message(image, stamp_ns):
-    from rosbags.typesys import Stores, get_typestore
-
-    from tkn_ros.streaming.predict_video import _message
-
-    return _message(get_typestore(Stores.ROS2_JAZZY), image, stamp_ns)
+    """A sensor_msgs/Image, serialised."""
+    return image_serialiser()(image, stamp_ns)
 
 
 def test_a_truncated_video_and_a_corrupt_message_are_reported_and_passed_over(tmp_path):

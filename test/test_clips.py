@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkn_ros.datasets.clips import resize_clip
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 from tkn_ros.training.sampler import Augmentation, ClipSampler, draw_window
 
 

@@ -21,13 +21,12 @@ from tkn_ros.nodes.conversions import (  # noqa: E402
     image_to_rgb,
     prediction_to_message,
     rgb_to_image,
-    to_ns,
-
     to_time,
 )
 from tkn_ros.streaming.window import SlidingWindow  # noqa: E402
 from tkn_ros.video.encodings import UnsupportedEncoding  # noqa: E402
 from tkn_ros.video.frame import VideoError  # noqa: E402
+from tkn_ros.video.stamps import to_ns  # noqa: E402
 
 LAST = (2**31 - 1) * 10**9 + 999_999_999  # the latest moment that a message can hold (2038)
 MS = 1_000_000

@@ -19,7 +19,6 @@ from tkn_ros.datasets.find import absolute, find_recordings, knows_split
 from tkn_ros.datasets.human36m import human36m_recordings
 from tkn_ros.datasets.kth import kth_recordings
 from tkn_ros.datasets.moving_mnist import DIGIT, MovingMnist, read_digits
-from tkn_ros.training.default_weights import synthetic_clips
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.writers import write_image, write_video
 
@@ -266,15 +265,17 @@ def test_only_synthetic_clips_need_the_renderer(tmp_path):
     assert drawn in imported_by(opened.format('""'))
 
 
-def test_the_clips_of_the_default_weights_are_kept_by_number_and_seed(tmp_path):
-    kept = tmp_path / 'clips.npy'
-    one, other = synthetic_clips(1, 0, kept), synthetic_clips(1, 5, kept)
-    assert not np.array_equal(one, other)
-    assert len(list(tmp_path.iterdir())) == 2
-    saved = next(p for p in tmp_path.iterdir() if '-1-from-5-' in p.name)
-    np.save(saved, one)
-    assert np.array_equal(synthetic_clips(1, 5, kept), one)  # not drawn again
-    assert len(synthetic_clips(2, 0, kept)) == 2
+def test_glyphs_are_clips_of_their_own(tmp_path):
+    glyphs, scenes = (
+        load_clips([f'{kind}:2'], 32, 32, tmp_path) for kind in ('glyphs', 'synthetic')
+    )
+    assert [clip.origin for clip in (*glyphs, *scenes)] == ['glyphs'] * 2 + ['scenes'] * 2
+    assert [len(clip) for clip in glyphs] == [40, 40]
+    assert not np.array_equal(glyphs[0].frames, scenes[0].frames)
+    other = load_clips(['glyphs:1:1'], 32, 32, tmp_path)
+    assert np.array_equal(glyphs[1].frames, other[0].frames)  # seeds count up
+    recorded = load_clips(write_clips(tmp_path / 'clips', 1), 32, 32, tmp_path)
+    assert recorded[0].origin == 'recorded'
 
 
 def test_paths_of_data_hold_from_anywhere(tmp_path, monkeypatch):
@@ -285,7 +286,7 @@ def test_paths_of_data_hold_from_anywhere(tmp_path, monkeypatch):
     assert absolute('clips/../clips') == absolute(tmp_path / 'clips') == f'{tmp_path}/clips'
     assert absolute('link') == f'{tmp_path}/link'  # another machine's may lead elsewhere
     assert absolute('0') == f'{tmp_path}/0' and absolute('1') == '1'  # a camera
-    for spec in ('synthetic', 'synthetic:3', 'synthetic:3:4', 'missing'):
+    for spec in ('synthetic', 'synthetic:3', 'synthetic:3:4', 'glyphs:3', 'missing'):
         assert absolute(spec) == spec
 
 

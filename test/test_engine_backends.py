@@ -21,7 +21,6 @@ from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
 from tkn_ros.streaming.backends.openvino import OpenVINOBackend, openvino_precisions
 from tkn_ros.streaming.backends.torch_cpu import TorchBackend
 from tkn_ros.streaming.cache import KEPT_SHAPES, RunnerCache
-from tkn_ros.streaming.cameras import Cameras
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import SlidingWindow
 
@@ -282,74 +281,6 @@ def test_the_window_runs_on_any_backend():
     assert np.abs(predicted.predicted - expected.predicted).max() < 1e-4
     off = fast.render(predicted, (48, 64)).astype(int) - plain.render(expected, (48, 64))
     assert np.abs(off).mean() < 0.05
-
-
-@pytest.mark.parametrize('drifts', [False, True])
-def test_several_cameras_in_one_batch_see_what_each_sees_alone(drifts):
-    model = small_model(drifts=drifts)
-    clips = {'left': moving_square(8), 'right': moving_square(8, 48, 40, seed=5)}
-    together = Cameras(model, list(clips))
-    alone = {name: SlidingWindow(model) for name in clips}
-    for i in range(8):
-        images = {name: (i * 33 * MS, clip[i]) for name, clip in clips.items()}
-        if i == 4:
-            del images['right']  # a frame lost
-        assert together.push(images) == dict.fromkeys(images, '')
-        for name, (stamp, image) in images.items():
-            alone[name].push(stamp, image)
-    predictions = together.predict(5)
-    assert set(predictions) == {'left', 'right'}
-    frames = together.render(predictions)
-    for name, window in alone.items():
-        expected = window.predict(5)
-        assert predictions[name].predicted_ns == expected.predicted_ns
-        assert np.abs(predictions[name].predicted - expected.predicted).max() < 1e-5
-        assert np.abs(frames[name].astype(int) - window.render(expected)).max() <= 1
-    assert together.push({'left': (7 * 33 * MS, clips['left'][7])}) == {'left': ''}  # a duplicate
-    with pytest.raises(ValueError, match='different names'):
-        Cameras(model, ['a', 'a'])
-
-
-class Counting(TorchBackend):
-    """With the batch sizes that each stage was asked for."""
-
-    def __init__(self, model):
-        super().__init__(model)
-        self.sizes = {}
-
-    def _run(self, stage, *inputs):
-        self.sizes.setdefault(stage, set()).add(len(inputs[0]))
-        return super()._run(stage, *inputs)
-
-
-@pytest.mark.parametrize('drifts', [False, True])
-def test_cameras_that_come_and_go_ask_for_a_few_batch_sizes(drifts):
-    model = small_model(drifts=drifts)
-    clips = {f'camera {i}': moving_square(18, seed=i) for i in range(6)}
-    backend = Counting(model)
-    together = Cameras(model, list(clips), backend=backend)
-    alone = {name: SlidingWindow(model) for name in clips}
-    counts = set()
-    for i in range(18):
-        # all of them until the windows are full, then 1 to 6 of them, others each time
-        names = list(clips) if i < 6 else [f'camera {(i + j) % 6}' for j in range(i % 6 + 1)]
-        images = {name: (i * 33 * MS, clips[name][i]) for name in names}
-        assert together.push(images) == dict.fromkeys(names, '')
-        for name, image in images.items():
-            alone[name].push(*image)
-        predictions = {n: p for n, p in together.predict(3).items() if n in names}
-        assert set(predictions) == {n for n in names if alone[n].ready}
-        frames = together.render(predictions)
-        assert set(frames) == set(predictions)
-        counts.add(len(frames))
-        for name, prediction in predictions.items():
-            expected = alone[name].predict(3)
-            assert np.abs(prediction.predicted - expected.predicted).max() < 1e-4
-            off = frames[name].astype(int) - alone[name].render(expected)
-            assert np.abs(off).mean() < 0.05
-    assert counts == set(range(7))
-    stages = {'encode', 'predict', 'draw'} | ({'background'} if drifts else set())
-    assert backend.sizes == dict.fromkeys(stages, {1, 2, 4, 6})
 
 
 def test_of_each_stage_the_shapes_used_last_are_kept():

@@ -12,7 +12,8 @@ from small_models import SIDE, WINDOW, small_model
 import tkn_ros.streaming.select as choose
 from tkn_ros.streaming.backends.base import BackendError, EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
-from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, psnr, synthetic_clips
+from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
+from tkn_ros.video.metrics import clip_psnr
 
 MODEL = small_model(residual=True)
 
@@ -158,10 +159,10 @@ def test_quality_is_measured_against_the_truth():
     assert frames.shape == (3, SIDE, SIDE, 3)
     worse = predict_clip(Fake('worse', '', off=10.0), clips[0], WINDOW)
     truth = clips[0][WINDOW:]
-    assert loss([frames], [frames], [truth]) == 0
-    assert loss([worse], [frames], [truth]) > MAX_LOSS
-    assert psnr(frames, frames) == 60.0
-    assert psnr(np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 51, np.uint8)) == (
+    assert quality_loss([frames], [frames], [truth]) == 0
+    assert quality_loss([worse], [frames], [truth]) > MAX_LOSS
+    assert clip_psnr(frames, frames) == 60.0
+    assert clip_psnr(np.zeros((1, 8, 8, 3), np.uint8), np.full((1, 8, 8, 3), 51, np.uint8)) == (
         pytest.approx(-20 * np.log10(0.2))
     )
 
@@ -169,9 +170,9 @@ def test_quality_is_measured_against_the_truth():
 def test_rounding_that_happens_to_help_is_a_loss_all_the_same():
     reference = np.full((1, 8, 8, 3), 100, np.uint8)
     truth, better = reference + 10, reference + 5
-    assert psnr(better, truth) > psnr(reference, truth)
-    assert loss([better], [reference], [truth]) == pytest.approx(10 * np.log10(1.25))
-    assert loss([better, reference], [reference] * 2, [truth] * 2) == pytest.approx(
+    assert clip_psnr(better, truth) > clip_psnr(reference, truth)
+    assert quality_loss([better], [reference], [truth]) == pytest.approx(10 * np.log10(1.25))
+    assert quality_loss([better, reference], [reference] * 2, [truth] * 2) == pytest.approx(
         5 * np.log10(1.25)
     )
 

@@ -21,7 +21,7 @@ from tkn_ros.evaluation.comparison import (
 )
 from tkn_ros.evaluation.runs import EvaluationError
 from tkn_ros.model.checkpoints import save_checkpoint
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 from tkn_ros.paper.kth_tables import format_kth
 from tkn_ros.video.metrics import psnr, ssim
 

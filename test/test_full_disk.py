@@ -14,10 +14,11 @@ from tkn_ros.datasets.prepared import prepare
 from tkn_ros.datasets.recording import Recording
 from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training import run_folder
+from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.run_folder import RunFolder, SavingError
 from tkn_ros.training.stage import Schedule
 from tkn_ros.training.stages import detector_stage
-from tkn_ros.training.trainer import Order, RunOptions, train
+from tkn_ros.training.trainer import train
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.source import Source
 
@@ -113,7 +114,7 @@ def test_a_run_does_not_end_for_its_pictures(tmp_path, capsys):
     out.mkdir()
     for name in ('pictures', 'tensorboard'):  # where folders should be
         (out / name).write_text('')
-    train(Order(SETTINGS, tuple(data)), out, RunOptions(tmp_path / 'cache', picture_every=0))
+    train(TrainConfig(SETTINGS, tuple(data)), out, RunOptions(tmp_path / 'cache', picture_every=0))
     said = capsys.readouterr().err
     assert said.count('no logs for TensorBoard, since ') == 1
     assert said.count(f'no more pictures and logs for TensorBoard: {out} cannot be written') == 1
@@ -126,7 +127,7 @@ def test_a_run_does_not_end_for_a_log_of_tensorboard_that_grows_no_more(tmp_path
     data, size = write_clips(tmp_path / 'clips'), 1 << 20
     with room_for(size):
         train(
-            Order(steps(SETTINGS, 20), tuple(data)),
+            TrainConfig(steps(SETTINGS, 20), tuple(data)),
             tmp_path / 'run',
             RunOptions(tmp_path / 'cache', picture_every=0),
         )

@@ -16,7 +16,8 @@ from sensor_msgs.msg import Image  # noqa: E402
 from std_msgs.msg import Float32  # noqa: E402
 
 from tkn_ros.msg import PredictedKeypoints  # noqa: E402
-from tkn_ros.nodes.conversions import image_to_rgb, to_ns  # noqa: E402
+from tkn_ros.nodes.conversions import image_to_rgb  # noqa: E402
+from tkn_ros.video.stamps import to_ns  # noqa: E402
 
 PERIOD = SECOND // 10
 HEIGHT, WIDTH = 48, 64

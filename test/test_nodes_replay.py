@@ -11,8 +11,9 @@ ros_or_skip()
 from rosgraph_msgs.msg import Clock  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 
-from tkn_ros.nodes.conversions import image_to_rgb, to_ns  # noqa: E402
+from tkn_ros.nodes.conversions import image_to_rgb  # noqa: E402
 from tkn_ros.video.open import open_source  # noqa: E402
+from tkn_ros.video.stamps import to_ns  # noqa: E402
 from tkn_ros.video.writers import write_image, write_video  # noqa: E402
 
 MS = 1_000_000

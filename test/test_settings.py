@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from train_help import SETTINGS
 
-from tkn_ros.training.sampler import ClipSampler
+from tkn_ros.datasets.clips import Clip
+from tkn_ros.model.checkpoints import config_difference, load_checkpoint
+from tkn_ros.training.sampler import Augmentation, ClipSampler
 from tkn_ros.training.settings import (
+    Mix,
     SettingsError,
     StageSettings,
     load_settings,
@@ -67,3 +70,35 @@ def test_what_a_config_names_wrongly():
         settings_from_dict({'epoch': 1}, 'x')
     with pytest.raises(SettingsError, match='x: "targets" is 1.5, expected int, as 4'):
         settings_from_dict({'targets': 1.5}, 'x')
+
+
+def test_the_mix_of_clips_by_their_origin():
+    def clip(origin, frames):
+        return Clip(origin, np.zeros((frames, 1, 1, 3), np.uint8), 25.0, origin=origin)
+
+    clips = [clip('scenes', 40), clip('scenes', 40), clip('recorded', 400), clip('recorded', 100)]
+    assert np.allclose(Mix().weights(clips), np.sqrt([40, 40, 400, 100]))
+    weights = Mix(scenes=0.6, recorded=0.4).weights(clips)
+    assert np.allclose(weights, [0.3, 0.3, 0.4 * 2 / 3, 0.4 / 3])
+    long = Mix(scenes=0.6, glyphs=0.1, recorded=0.3, shortest_recording=200).weights(clips)
+    assert np.allclose(long, [0.3, 0.3, 0.3, 0])  # no glyphs are there
+    with pytest.raises(ValueError, match='no clip has an origin'):
+        Mix(glyphs=1.0).weights(clips)
+    with pytest.raises(ValueError, match='must not be negative'):
+        Mix(scenes=-1.0)
+
+
+def test_a_stage_may_differ_from_the_run():
+    settings, _ = load_settings('default')
+    assert settings.schedule('background', 9).warmup == 450
+    assert settings.schedule('finetune', 9).warmup == settings.warmup
+    assert settings.schedule('finetune_background', 9).ema == 0.99
+    assert settings.detector.augmentation == Augmentation()
+    assert settings.finetune.augmentation is None and settings.augmentation.crop == 0.3
+    with pytest.raises(ValueError, match="-1 for the run's"):
+        StageSettings(ema=1.5)
+
+
+def test_the_default_preset_makes_the_bundled_kind_of_network():
+    bundled = load_checkpoint().config
+    assert config_difference(load_settings('default')[0].model, bundled) == ''

@@ -7,11 +7,12 @@ from skimage.metrics import structural_similarity
 from small_models import SIDE, WINDOW, moving_square, small_config, small_model
 
 from tkn_ros.model.build import build
-from tkn_ros.training.background_stage import (
+from tkn_ros.training.picture_stages import (
     SSIM_SHARE,
     SSIM_WINDOW,
     BackgroundPass,
     background_stage,
+    finetune_stage,
     picture_loss,
 )
 from tkn_ros.training.stage import Schedule
@@ -42,13 +43,13 @@ def test_the_loss_against_numpy_and_scikit_image():
     assert float(ours) == pytest.approx(error - SSIM_SHARE * alike, abs=1e-6)
 
 
-@pytest.mark.parametrize('alone', [False, True])
-def test_it_learns_and_leaves_the_rest_as_it_was(alone):
+@pytest.mark.parametrize('still', [False, True])
+def test_it_learns_and_leaves_the_rest_as_it_was(still):
     torch.manual_seed(0)
     model = build(small_config(drifts=True, residual=True))
     before = {name: p.clone() for name, p in model.state_dict().items()}
     stage = background_stage(
-        model, CLIPS, Schedule(60, 3e-3, warmup=5), batch=4, ahead=4, alone=alone
+        model, CLIPS, Schedule(60, 3e-3, warmup=5), batch=4, ahead=4, still_keypoints=still
     )
     losses = list(stage)
     stage.finish()
@@ -63,3 +64,18 @@ def test_its_pictures_are_the_models():
         assert torch.allclose(
             BackgroundPass(model)(frames), model(frames[:, :WINDOW], 3)[0], atol=1e-5
         )
+
+
+def test_finetuning_leaves_the_encoder_and_averages_only_what_learns():
+    torch.manual_seed(0)
+    model = build(small_config(drifts=True, residual=True))
+    before = {name: p.clone() for name, p in model.state_dict().items()}
+    stage = finetune_stage(model, CLIPS, Schedule(20, 3e-3, ema=0.9), batch=4, ahead=4)
+    steps = list(stage)
+    assert len(steps) == 20 and all(p.requires_grad for p in model.parameters())
+    averaged = stage.average_of(model).state_dict()
+    for name, weight in model.state_dict().items():
+        learns = name.startswith(('predictor.', 'detector.decoder.', 'background.'))
+        assert torch.equal(weight, before[name]) != learns, name
+        assert torch.equal(weight, averaged[name]) != learns, name
+    assert np.mean(steps[-5:]) < np.mean(steps[:5])

@@ -22,8 +22,8 @@ from tkn_ros.training.stage import (
     Schedule,
     Stage,
     TrainingError,
+    batches_in_turn,
     cpu_has_bfloat16,
-    drawn,
     prefetched_batches,
 )
 from tkn_ros.training.stages import detector_stage
@@ -200,7 +200,7 @@ def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
 def test_drawn_ahead_are_the_same_batches_in_their_order():
     assert (
         list(prefetched_batches(lambda step: step * step, 3, 9))
-        == list(drawn(lambda step: step * step, 3, 9))
+        == list(batches_in_turn(lambda step: step * step, 3, 9))
         == [9, 16, 25, 36, 49, 64]
     )
 
@@ -419,7 +419,8 @@ def test_a_run_is_gone_on_with_from_another_folder(tmp_path, monkeypatch):
 
 def test_tensorboard_logs(tmp_path):
     reading = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    from tkn_ros.training.trainer import RunOptions, TrainConfig, train
+    from tkn_ros.training.config import RunOptions, TrainConfig
+    from tkn_ros.training.trainer import train
 
     data = write_clips(tmp_path / 'clips')
     settings = steps(SETTINGS, 10)

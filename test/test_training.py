@@ -5,10 +5,10 @@ import pytest
 import torch
 from small_models import WINDOW, moving_square, repeat_last_model, small_config, small_model
 
-from tkn_ros.evaluation.runs import NAMES, PSNR_CAP, evaluate_clip
+from tkn_ros.evaluation.runs import NAMES, evaluate_clip
 from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.model.detector import reconstruction_loss
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.predictor import prediction_loss
 from tkn_ros.model.tkn import TKN
 from tkn_ros.synthetic.render import render_clip
@@ -19,6 +19,7 @@ from tkn_ros.training.stages import (
     train_joint,
     train_predictor,
 )
+from tkn_ros.video.metrics import PSNR_CAP
 
 CLIPS = [moving_square(24, seed=i) for i in range(3)]
 FRESH = 20_000_000  # seeds of synthetic clips that no training has seen

@@ -7,9 +7,10 @@ import av
 import numpy as np
 from small_models import moving_square, small_config
 
+from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.sampler import Augmentation
 from tkn_ros.training.settings import Settings, StageSettings
-from tkn_ros.training.trainer import RunOptions, TrainConfig, train
+from tkn_ros.training.trainer import train
 
 SETTINGS = Settings(
     model=small_config(drifts=True),

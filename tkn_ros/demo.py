@@ -100,12 +100,18 @@ def check_input(options: argparse.Namespace) -> tuple[str, float]:
 class NodeProcesses:
     """The nodes, each with its log; none outlives the `with` block."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started: dict[str, subprocess.Popen] = {}
 
     def start(self, name: str, remaps: dict[str, str], parameters: dict) -> subprocess.Popen:
-        """Start the launcher `name` of this package."""
+        """Start the launcher `name` of this package.
+
+        Args:
+            name: of the launcher.
+            remaps: of topics.
+            parameters: of the node.
+        """
         launcher = install_prefix() / 'lib' / 'tkn_ros' / name
         words = [str(launcher), '--ros-args']
         for key, value in remaps.items():
@@ -151,7 +157,13 @@ class NodeProcesses:
 
 
 def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
-    """Run the three nodes over one clip. Returns the predictor's peak resident memory [MiB]."""
+    """Run the three nodes over one clip. Returns the predictor's peak resident memory [MiB].
+
+    Args:
+        options: of the command line.
+        seconds: how long to play; 0: all of it.
+        folder: of logs and bag.
+    """
     with NodeProcesses(folder) as nodes:
         camera = {'image': CAMERA, '__ns': '/tkn'}
         predictor = nodes.start(

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tkn_ros.benchmark.timing import STEP, Row
+from tkn_ros.benchmark.rows import STEP, Row
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, EagerBackend
-from tkn_ros.streaming.quality import predict_clip, psnr
+from tkn_ros.streaming.quality import predict_clip
 from tkn_ros.streaming.select import make_backend
-from tkn_ros.video.metrics import ssim
+from tkn_ros.video.metrics import psnr_and_ssim
 
 
 def add_quality(
@@ -20,7 +20,16 @@ def add_quality(
     threads: int = 0,
     cached: bool = True,
 ) -> None:
-    """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips."""
+    """PSNR and SSIM of every row's backend with this model, on (n + m, H, W, 3) uint8 clips.
+
+    Args:
+        rows: whose figures are filled in.
+        model: the network.
+        clips: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
+        threads: of the CPU; 0 for the number that torch uses.
+        cached: whether converted graphs may be kept and used.
+    """
     known: dict[tuple[str, str], tuple[float, float]] = {}
     reference = _figures(EagerBackend(model), clips, window)
     for row in rows:
@@ -34,9 +43,7 @@ def add_quality(
         row.psnr_loss_db = reference[0] - known[key][0]
 
 
-def _figures(backend: Backend, clips, window: int) -> tuple[float, float]:
-    drawn = [(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
-    return (
-        float(np.mean([psnr(a, b) for a, b in drawn])),
-        float(np.mean([ssim(x, y) for a, b in drawn for x, y in zip(a, b)])),
-    )
+def _figures(backend: Backend, clips: Sequence[np.ndarray], window: int) -> tuple[float, float]:
+    figures = [psnr_and_ssim(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
+    psnr, ssim = np.mean([figure.mean(0) for figure in figures], 0)
+    return float(psnr), float(ssim)

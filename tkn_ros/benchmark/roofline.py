@@ -5,9 +5,12 @@ than the reading of its weights at the rate of memory; the two rates are measure
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tkn_ros.model.tkn import TKN
@@ -24,7 +27,15 @@ class Rates:
 
 @dataclass(frozen=True)
 class Work:
-    """Multiply-accumulates of each stage for one prediction, and weights that it must read."""
+    """Multiply-accumulates of each stage for one prediction, and weights that it must read.
+
+    Attributes:
+        encode: multiply-accumulates.
+        predict: all passes.
+        draw: multiply-accumulates.
+        passes: of the predictor.
+        weights: of the predictor.
+    """
 
     encode: int
     predict: int  # all passes
@@ -45,15 +56,13 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
     macs = {}
     for dtype in types:
         a = torch.randn(size, size, device=device).to(dtype)
-        product = size**3 / _best(lambda a=a: a @ a, share, device)
+        product = size**3 / _best(partial(torch.matmul, a, a), share, device)
         # some libraries have a faster convolution than product, or the other way round
         x = torch.randn(1, 256, side, side, device=device).to(dtype)
         x = x.to(memory_format=torch.channels_last)
         w = torch.randn(256, 256, 3, 3, device=device).to(dtype)
         convolution = (
-            w.numel()
-            * side**2
-            / _best(lambda x=x, w=w: torch.conv2d(x, w, padding=1), share, device)
+            w.numel() * side**2 / _best(partial(torch.conv2d, x, w, padding=1), share, device)
         )
         macs[str(dtype).removeprefix('torch.')] = max(product, convolution)
     # as large as the predictor's weights, which a cache may partly hold between predictions
@@ -61,7 +70,7 @@ def measure_rates(device: str, seconds: float = 1.0) -> Rates:
     return Rates(macs, block.numel() * 4 / _best(block.sum, share, device))
 
 
-def _best(function, seconds: float, device: str) -> float:
+def _best(function: Callable[[], object], seconds: float, device: str) -> float:
     """The shortest time of many runs [s]."""
     best = float('inf')
     function()
@@ -84,7 +93,16 @@ def _wait(device: str) -> None:
 def count_work(
     model: TKN, height: int, width: int, window: int, horizon: int, cameras: int = 1
 ) -> Work:
-    """By running the rewritten stages once and counting."""
+    """By running the rewritten stages once and counting.
+
+    Args:
+        model: the network.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        cameras: B, cameras in a batch.
+    """
     b, k = cameras, model.config.detector.keypoints
     with next(model.parameters()).device:
         frames = torch.zeros(b, height, width, 3, dtype=torch.uint8)
@@ -106,7 +124,7 @@ def count_work(
     )
 
 
-def _macs(stage, *inputs) -> int:
+def _macs(stage: nn.Module, *inputs: Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         stage(*inputs)
     return counter.get_total_flops() // 2
@@ -116,6 +134,11 @@ def roofline_ms(work: Work, rates: Rates, precision: str) -> float:
     """[ms] for one prediction in a backend's precision, of which 'int8' is the predictor's part.
 
     Products of 8 bits count as bfloat16's.
+
+    Args:
+        work: to be done.
+        rates: of this machine.
+        precision: of the backend.
     """
     small = precision.startswith('int8')
     main = precision.removeprefix('int8').strip('+') or 'float32'

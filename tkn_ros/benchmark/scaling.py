@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from tkn_ros.benchmark.roofline import Rates
-from tkn_ros.benchmark.timing import Row, Setting, measure
+from tkn_ros.benchmark.rows import Row, Setting
+from tkn_ros.benchmark.timing import measure
 from tkn_ros.model.tkn import TKN
 
 AXES = {
@@ -41,7 +42,17 @@ def measure_scaling(
     axes: Sequence[str] = tuple(AXES),
     say: Callable[[str], None] = print,
 ) -> dict[str, list[Row]]:
-    """The rows of one backend (and of the naive model) along each axis: {axis: [..]}."""
+    """The rows of one backend (and of the naive model) along each axis: {axis: [..]}.
+
+    Args:
+        model: the network.
+        backend: its name and precision.
+        rates: of this machine.
+        seconds: how long to measure each point.
+        threads: of the CPU; 0 for the number that torch uses.
+        axes: of `AXES`.
+        say: gets one line for each thing worth reporting.
+    """
     grown: dict[str, list[Row]] = {}
     for axis in axes:
         grown[axis] = []

@@ -7,77 +7,25 @@ all its frames drawn, from bytes to bytes. The naive model encodes the whole win
 "cuda" is that as `SlidingWindow` asks for it, "cuda step" the same as one recorded graph.
 """
 
-import contextlib
 import copy
 import gc
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import psutil
 import torch
 
-from tkn_ros.benchmark.roofline import Rates, count_work, roofline_ms
+from tkn_ros.benchmark.roofline import Rates, Work, count_work, roofline_ms
+from tkn_ros.benchmark.rows import STEP, Row, Setting
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, BackendError, render_context
-from tkn_ros.streaming.select import candidates, make_backend, processor
+from tkn_ros.streaming.backends.cuda import CUDABackend
+from tkn_ros.streaming.select import candidates, make_backend
 
 REPETITIONS = 6  # in a turn; the first is not counted
-STEP = 'step'  # after a backend's name: a whole prediction as one recorded graph
 TURN_SECONDS = 0.5  # after which a slow one has no further repetitions in its turn
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is predicted: `window` frames in, `horizon` out, for `batch` cameras at once."""
-
-    height: int = 64
-    width: int = 64
-    window: int = 10
-    horizon: int = 20
-    batch: int = 1
-
-    def __str__(self) -> str:
-        cameras = f', {self.batch} cameras' if self.batch > 1 else ''
-        return f'{self.width}x{self.height}, {self.window} -> {self.horizon}{cameras}'
-
-
-@dataclass
-class Row:
-    """One backend at one setting. Times in ms; p99 is over all repetitions.
-
-    ratio_to_naive: how many times faster than the naive model in the same run; fps: predicted
-    frames a second, of all cameras; psnr_loss_db: against eager float32, on the test clips;
-    stages: median of encode, predict, draw; roofline_percent: of the speed that the machine's
-    arithmetic and memory would allow in this precision; resident_mb: what the backend added to
-    the process; cuda_peak_mb: what it took at most on the GPU, its making included.
-    """
-
-    backend: str
-    precision: str
-    device: str
-    threads: int
-    height: int
-    width: int
-    window: int
-    horizon: int
-    batch: int
-    ms_median: float = 0.0
-    ms_p99: float = 0.0
-    fps: float = 0.0
-    ratio_to_naive: float = 0.0
-    psnr_db: float | None = None
-    ssim: float | None = None
-    psnr_loss_db: float | None = None
-    roofline_percent: float | None = None
-    resident_mb: float | None = None
-    cuda_peak_mb: float | None = None
-    chosen: bool = False
-    repetitions: int = 0
-    stages: dict[str, float] = field(default_factory=dict)
 
 
 class Naive:
@@ -85,7 +33,7 @@ class Naive:
 
     name, precision = 'naive', 'float32'
 
-    def __init__(self, model: TKN, device: str):
+    def __init__(self, model: TKN, device: str) -> None:
         self.model, self.device = model, device
         self.threads = torch.get_num_threads() if device == 'cpu' else 0
 
@@ -96,31 +44,6 @@ class Naive:
         drawn, _ = self.model(frames, horizon)
         drawn = (drawn.clamp(0, 1) * 255).round().byte().permute(0, 1, 3, 4, 2)
         return drawn.contiguous().cpu().numpy()
-
-
-def describe_machine(rates: Rates, device: str) -> dict:
-    """What the figures depend on."""
-    cpu, flags = processor('cpu'), set()
-    with contextlib.suppress(OSError), open('/proc/cpuinfo') as lines:
-        flags.update(*(line.split() for line in lines if line.startswith('flags')))
-    cpu += ''.join(f', {f}' for f in ('avx2', 'avx512f', 'avx512_bf16', 'amx_bf16') if f in flags)
-    versions = {'python': platform.python_version(), 'torch': torch.__version__}
-    for name in ('openvino', 'onnxruntime'):
-        try:
-            versions[name] = __import__(name).__version__
-        except ImportError:
-            versions[name] = None
-    return {
-        'cpu': cpu,
-        'cores': os.cpu_count(),
-        'gpu': torch.cuda.get_device_name(device) if device != 'cpu' else None,
-        'memory_gb': round(psutil.virtual_memory().total / 2**30, 1),
-        'system': platform.system(),
-        'versions': versions,
-        'gmacs_per_s': {name: round(rate / 1e9, 1) for name, rate in rates.macs.items()},
-        'gb_read_per_s': round(rates.bytes_read / 1e9, 1),
-        'load_average': os.getloadavg()[0],
-    }
 
 
 def measure(
@@ -138,6 +61,17 @@ def measure(
 
     The turns go on for `seconds`, but at least `least` times. A backend that cannot be had is
     reported by `say` and left out.
+
+    Args:
+        model: the network.
+        setting: what is predicted.
+        names: (name, precision) of each backend.
+        rates: of this machine.
+        seconds: how long the turns go on.
+        threads: of the CPU; 0 for the number that torch uses.
+        cached: whether converted graphs may be kept and used.
+        least: rounds at least.
+        say: gets one line for each thing worth reporting.
     """
     model = at_size(model, setting)
     device = str(next(model.parameters()).device)
@@ -169,7 +103,7 @@ def measure(
         contender.resident_mb = grown / 2**20 if grown > 0 else None  # earlier ones' was freed
         contender.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)
         contenders.append(contender)
-        if hasattr(backend, 'step'):
+        if isinstance(backend, CUDABackend):
             whole = _stepping(backend, clip, setting)
             whole.resident_mb = contender.resident_mb
             whole.cuda_peak_mb = _gpu_peak_mb(device, on_gpu)  # with the graphs of its stages
@@ -205,15 +139,18 @@ def _gpu_peak_mb(device: str, before: int) -> float | None:
 
 
 class _Contender:
-    def __init__(self, backend, run: Callable, name: str = ''):
+    def __init__(self, backend: Backend | Naive, run: Callable[[], object], name: str = '') -> None:
         self.backend, self.run, self.name = backend, run, name or backend.name
         self.times: list[float] = []
         self.stages: list[tuple[float, ...]] = []
-        self.resident_mb = self.cuda_peak_mb = None
+        self.resident_mb: float | None = None
+        self.cuda_peak_mb: float | None = None
         run()
 
 
-def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable:
+def _streaming(
+    backend: Backend, clip: np.ndarray, setting: Setting
+) -> Callable[[], tuple[float, ...]]:
     """One prediction of a running stream. It returns when each stage was done [s]."""
     ring = [backend.encode(np.ascontiguousarray(clip[:, i]))[0] for i in range(setting.window)]
     turn, order = 0, np.arange(1 - setting.window, 1)
@@ -240,7 +177,7 @@ def _streaming(backend: Backend, clip: np.ndarray, setting: Setting) -> Callable
     return run
 
 
-def _stepping(backend: Backend, clip: np.ndarray, setting: Setting) -> _Contender:
+def _stepping(backend: CUDABackend, clip: np.ndarray, setting: Setting) -> _Contender:
     frames = np.ascontiguousarray(clip[:, -1])
     return _Contender(
         backend,
@@ -268,7 +205,12 @@ def _take_turns(contenders: list[_Contender], seconds: float, least: int) -> Non
 
 
 def _row(
-    contender: _Contender, naive: _Contender, setting: Setting, rates: Rates, work, device: str
+    contender: _Contender,
+    naive: _Contender,
+    setting: Setting,
+    rates: Rates,
+    work: Work,
+    device: str,
 ) -> Row:
     backend, median = contender.backend, float(np.median(contender.times))
     row = Row(contender.name, backend.precision, device, backend.threads, **asdict(setting))
@@ -291,24 +233,3 @@ def default_backends(model: TKN, few: bool = False) -> list[tuple[str, str]]:
     if not few and not next(model.parameters()).is_cuda:
         names.append(('eager', 'bfloat16'))
     return names
-
-
-def format_rows(rows: Sequence[Row]) -> str:
-    """A table for people; the one that `auto` takes is starred."""
-    lines = [
-        f'{"backend":24} {"ms":>8} {"p99":>8} {"fps":>8} {"naive/":>7} {"floor":>6} '
-        f'{"MB":>6}  encode + predict + draw'
-    ]
-    for row in rows:
-        stages = ' + '.join(f'{t:.2f}' for t in row.stages.values())
-        name = f'{row.backend} {row.precision}{" *" if row.chosen else ""}'
-        lines.append(
-            f'{name:24} {row.ms_median:8.2f} {row.ms_p99:8.2f} {row.fps:8.0f} '
-            f'{row.ratio_to_naive:7.2f} {_number(row.roofline_percent, "%"):>6} '
-            f'{_number(row.cuda_peak_mb or row.resident_mb):>6}  {stages}'
-        )
-    return '\n'.join(lines)
-
-
-def _number(value: float | None, unit: str = '') -> str:
-    return '' if value is None else f'{value:.0f}{unit}'

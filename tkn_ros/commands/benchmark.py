@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -95,17 +93,13 @@ def run(options: argparse.Namespace) -> None:
 
     import torch
 
+    from tkn_ros.benchmark.machine import describe_machine
     from tkn_ros.benchmark.overhead import time_overhead
     from tkn_ros.benchmark.quality import add_quality
     from tkn_ros.benchmark.roofline import measure_rates
-    from tkn_ros.benchmark.timing import (
-        Setting,
-        at_size,
-        default_backends,
-        describe_machine,
-        format_rows,
-        measure,
-    )
+    from tkn_ros.benchmark.rows import Setting, format_rows
+    from tkn_ros.benchmark.startup import load_network, startup_seconds
+    from tkn_ros.benchmark.timing import at_size, default_backends, measure
     from tkn_ros.model.devices import select_device
     from tkn_ros.streaming.select import make_backend
 
@@ -175,7 +169,7 @@ def run(options: argparse.Namespace) -> None:
         + ', '.join(f'{name} {ms:.2f}' for name, ms in machine['overhead_ms'].items())
     )
     if device == 'cpu' and options.weights == 'full' and not late:
-        machine['startup_s'] = _startup(threads, settings[0].horizon)
+        machine['startup_s'] = startup_seconds(threads, settings[0].horizon)
         print(f'Start from the cache to the first prediction: {machine["startup_s"]:.1f} s')
     result = {'machine': machine, 'auto': chosen, 'rows': [vars(row) for row in rows]}
     if options.all or options.growth:
@@ -185,20 +179,6 @@ def run(options: argparse.Namespace) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(result, indent=1) + '\n')
     print(f'{time.perf_counter() - began:.0f} s in all')
-
-
-def load_network(name: str):
-    """'full', 'bundled' or a file -> the network, in evaluation mode on the CPU."""
-    import torch
-
-    from tkn_ros.model.build import build
-    from tkn_ros.model.checkpoints import load_checkpoint
-    from tkn_ros.model.tkn import TKNConfig
-
-    if name == 'full':
-        torch.manual_seed(0)
-        return build(TKNConfig()).eval()
-    return load_checkpoint('' if name == 'bundled' else name)
 
 
 def format_quality(rows) -> str:
@@ -230,6 +210,7 @@ def _describe(machine: dict, threads: int) -> str:
 
 def _judge(options, model, horizon: int):
     """The network and the clips for the quality figures, and what they are in words."""
+    from tkn_ros.benchmark.startup import load_network
     from tkn_ros.streaming.quality import synthetic_clips
 
     description = ''
@@ -263,29 +244,6 @@ def _judge(options, model, horizon: int):
         runs,
         f'{description}, {len(runs)} runs of {options.window} -> {horizon} of {names}',
     )
-
-
-def _startup(threads: int, horizon: int) -> float:
-    """A new process, from its start to the first prediction of the full-size network [s]."""
-    code = (
-        'import torch; torch.set_num_threads({0}); import numpy as np\n'
-        'from tkn_ros.commands.benchmark import load_network\n'
-        'from tkn_ros.streaming.select import make_backend, prediction_step\n'
-        'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
-        'prediction_step(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n'
-    )
-    started = time.perf_counter()
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, '-c', code.format(threads, horizon)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    if done.returncode:
-        raise RuntimeError(f'a fresh process failed to predict: {done.stderr.strip()[-300:]}')
-    return time.perf_counter() - started
 
 
 def _growth(options, model, chosen: dict, rates, threads: int) -> dict:

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
+from tkn_ros.commands.options import add_data, add_device, add_weights, cache_folder, positive
 
 DESCRIPTION = (
     'PSNR and SSIM of the predicted frames, for each future step and overall, beside repeating '
@@ -19,12 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
     add_data(parser)
-    parser.add_argument(
-        '--weights',
-        default='',
-        metavar='FILE',
-        help='a .safetensors file (default: the bundled weights)',
-    )
+    add_weights(parser)
     parser.add_argument(
         '--horizon',
         type=positive,
@@ -60,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.devices import select_device
     from tkn_ros.paper.kth_tables import format_kth
-    from tkn_ros.video.writers import whole_file
+    from tkn_ros.whole_file import whole_file
 
     model = load_checkpoint(options.weights, select_device(options.device))
     config, horizon = model.config, options.horizon

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tkn_ros.commands.options import positive
+from tkn_ros.commands.options import add_weights, positive
 
 DESCRIPTION = (
     'Writes the network as ONNX, OpenVINO IR or a PyTorch program (torch.export), reads it again '
@@ -17,12 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """All of them; nothing is imported for it."""
     parser.description = DESCRIPTION
     parser.add_argument('--format', choices=('onnx', 'openvino', 'torch'), default='onnx')
-    parser.add_argument(
-        '--weights',
-        default='',
-        metavar='FILE',
-        help='a .safetensors file (default: the bundled weights)',
-    )
+    add_weights(parser)
     parser.add_argument(
         '--out',
         default='out/export',

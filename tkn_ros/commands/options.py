@@ -70,3 +70,13 @@ def add_device(parser: argparse.ArgumentParser) -> None:
         metavar='DEVICE',
         help='auto, cpu, cuda or cuda:N (default: %(default)s)',
     )
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """--weights, the bundled ones by default."""
+    parser.add_argument(
+        '--weights',
+        default='',
+        metavar='FILE',
+        help='a .safetensors file (default: the bundled weights)',
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tkn_ros.commands.options import add_device, positive
+from tkn_ros.commands.options import add_device, add_weights, positive
 
 DESCRIPTION = (
     'Predicts a video as it goes on: OUT shows, for every moment after the first window, the '
@@ -25,12 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '-o', '--out', required=True, metavar='OUT', help='.mp4, .gif, .mcap or a folder'
     )
-    parser.add_argument(
-        '--weights',
-        default='',
-        metavar='FILE',
-        help='a .safetensors file (default: the bundled weights)',
-    )
+    add_weights(parser)
     parser.add_argument(
         '--horizon',
         type=positive,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
 
 if TYPE_CHECKING:
+    from tkn_ros.training.config import TrainConfig
     from tkn_ros.training.processes import Processes
     from tkn_ros.training.settings import Settings
-    from tkn_ros.training.trainer import TrainConfig
 
 DESCRIPTION = (
     'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--config',
         metavar='NAME',
         help=(
-            'a TOML file or a preset: camera (default), adapt (default with --init), kth, human36m'
+            'a TOML file or a preset: camera (taken without --config), adapt (taken with --init), '
+            'default (the recipe of the bundled weights), kth, human36m'
         ),
     )
     parser.add_argument(
@@ -103,8 +104,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
+    from tkn_ros.training.config import RunOptions, TrainConfig, difference
     from tkn_ros.training.run_folder import RunFolder
-    from tkn_ros.training.trainer import RunOptions, TrainConfig, difference, train
+    from tkn_ros.training.trainer import train
 
     folder = RunFolder(options.out)
     if folder.exists and not options.resume:
@@ -144,7 +146,7 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
 
 
 def _train_config(options: argparse.Namespace) -> TrainConfig:
-    from tkn_ros.training.trainer import TrainConfig
+    from tkn_ros.training.config import TrainConfig
 
     settings = _settings(options)
     init = options.init or ''

@@ -25,13 +25,23 @@ HELD_OUT = (
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames that follow one another: (T, H, W, 3) uint8, and what is known of them."""
+    """Frames that follow one another: (T, H, W, 3) uint8, and what is known of them.
+
+    Attributes:
+        name: for people.
+        frames: (T, H, W, 3) uint8.
+        fps: frames per second.
+        label: class of what is shown, or empty.
+        subject: who is shown, or empty.
+        origin: 'recorded', 'scenes' or 'glyphs'.
+    """
 
     name: str
     frames: np.ndarray
     fps: float
     label: str = ''
     subject: str = ''
+    origin: str = 'recorded'
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -54,13 +64,19 @@ def load_clips(
 ) -> list[Clip]:
     """All clips of the paths (see `find_recordings`), each resized to height x width.
 
-    split: of data sets that know one, 'train' or 'test'; '' for all. part: which share of each
-    recording, (0, 0.6) being its first 60 %. say: gets one line for each recording that is damaged
-    or left out.
-
     Raises:
         VideoError: where nothing can be used; a recording among several that cannot be read is
             only reported.
+
+    Args:
+        paths: what `find_recordings` knows.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        cache: folder of the prepared clips.
+        split: of data sets that know one, 'train' or 'test'; '' for all.
+        part: which share of each recording, (0, 0.6) being its first 60 %.
+        topic: of rosbags with several image topics; None: their only one.
+        say: gets one line for each recording that is damaged or left out.
     """
     if not 0 <= part[0] < part[1] <= 1:
         raise VideoError(
@@ -136,6 +152,7 @@ def _cut(recording: Recording, prepared: Prepared, part: tuple[float, float]) ->
                         prepared.fps,
                         recording.label,
                         recording.subject,
+                        recording.origin,
                     )
                 )
             first = end
@@ -147,7 +164,11 @@ def long_enough(
 ) -> list[Clip]:
     """Those of at least so many frames; the others are reported, or an error where none is left.
 
-    why: what the number is made of, as 'window 10 + horizon 10'.
+    Args:
+        clips: to choose from.
+        frames: that a clip must have.
+        why: what the number is made of, as 'window 10 + horizon 10'.
+        say: gets one line for each thing worth reporting.
     """
     good = [clip for clip in clips if len(clip) >= frames]
     short = [clip for clip in clips if len(clip) < frames]
@@ -164,12 +185,24 @@ def long_enough(
 
 
 def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.ndarray:
-    """RGB uint8 frames of any size -> (T, height, width, 3) uint8, by area averaging."""
+    """RGB uint8 frames of any size -> (T, height, width, 3) uint8, by area averaging.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB each.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+    """
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames])
 
 
 def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
-    """The `length` frames of a clip between whose first and last most changes: (length, ..)."""
+    """The `length` frames of a clip between whose first and last most changes: (length, ..).
+
+    Args:
+        clip: (T, H, W, 3) uint8.
+        length: frames of a run.
+        tries: how many starts are compared.
+    """
     starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
     change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]
     start = starts[int(np.argmax(change))]

@@ -39,7 +39,8 @@ BAG_SUFFIXES = frozenset(('.mcap', '.db3', '.bag'))
 ARRAY_SUFFIXES = frozenset(('.npz', '.npy'))
 SYNTHETIC_CLIPS, SYNTHETIC_FRAMES, SYNTHETIC_SIDE = 200, 40, 128
 
-_SYNTHETIC = re.compile(r'synthetic(?::(\d+))?(?::(\d+))?')
+_SYNTHETIC = re.compile(r'(synthetic|glyphs)(?::(\d+))?(?::(\d+))?')
+_ORIGINS = {'synthetic': 'scenes', 'glyphs': 'glyphs'}
 
 
 def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recording]:
@@ -48,14 +49,15 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
     spec: anything that `open_source` opens but a live camera; a folder of such things, at any
     depth; the folder of KTH or Human3.6M; a file of MNIST digits, or its folder, for Moving MNIST;
     an .npy, or an .npz whose first array it is, with (T, H, W, 3) uint8; or "synthetic",
-    "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes.
+    "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes, "glyphs.." likewise for
+    letters that bounce over a plain ground.
 
     Raises:
         VideoError: if there is no such thing, or nothing in it.
     """
     match = _SYNTHETIC.fullmatch(str(spec))
     if match:
-        return [_synthetic(int(match[1] or SYNTHETIC_CLIPS), int(match[2] or 0))]
+        return [_synthetic(match[1], int(match[2] or SYNTHETIC_CLIPS), int(match[3] or 0))]
     path = Path(spec).expanduser()
     if str(spec).startswith('/dev/video') or (str(spec).isdecimal() and not path.exists()):
         raise VideoError(
@@ -116,7 +118,7 @@ def _inside(folder: Path, topic: str | None) -> Iterator[Recording]:
 class ArrayFile(Source):
     """Frames kept as one NumPy array, (T, H, W, 3) uint8, in an .npy or as the first of an .npz."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
         super().__init__(str(path))
         try:
             data = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None)
@@ -136,11 +138,17 @@ class ArrayFile(Source):
 
 
 class SyntheticClips(Source):
-    """Rendered scenes of 40 frames one after the other, a different one for each seed."""
+    """Rendered clips of 40 frames one after the other, a different one for each seed.
 
-    def __init__(self, clips: int, first_seed: int):
+    Args:
+        kind: 'random' (scenes) or 'glyphs', see `render_clip`.
+        clips: how many.
+        first_seed: of the first clip; those of the others count up from it.
+    """
+
+    def __init__(self, kind: str, clips: int, first_seed: int) -> None:
         super().__init__(f'{clips} synthetic clips')
-        self._clips, self._first = clips, first_seed
+        self._kind, self._clips, self._first = kind, clips, first_seed
         self.fps, self.height, self.width = 30.0, SYNTHETIC_SIDE, SYNTHETIC_SIDE
 
     def _read(self) -> Iterator[Frame]:
@@ -148,21 +156,22 @@ class SyntheticClips(Source):
 
         for clip in range(self._clips):
             images = render_clip(
-                self._first + clip, SYNTHETIC_FRAMES, self.height, self.width, kind='random'
+                self._first + clip, SYNTHETIC_FRAMES, self.height, self.width, kind=self._kind
             )
             for i, image in enumerate(images):
                 yield Frame(round((clip * SYNTHETIC_FRAMES + i) * 1e9 / self.fps), image)
 
 
-def _synthetic(clips: int, seed: int) -> Recording:
+def _synthetic(name: str, clips: int, seed: int) -> Recording:
     if not clips:
-        raise VideoError('synthetic:0 has no clip; give at least one')
-    n = SYNTHETIC_FRAMES
+        raise VideoError(f'{name}:0 has no clip; give at least one')
+    kind, n = 'random' if name == 'synthetic' else name, SYNTHETIC_FRAMES
     return Recording(
-        f'{clips} synthetic clips',
-        lambda: SyntheticClips(clips, seed),
-        {'synthetic': [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
+        f'{clips} {name} clips',
+        lambda: SyntheticClips(kind, clips, seed),
+        {name: [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
         tuple((i * n, (i + 1) * n) for i in range(clips)),
+        origin=_ORIGINS[name],
     )
 
 

@@ -53,9 +53,17 @@ class MovingMnist(Source):
     """`clips` clips of `FRAMES` frames one after the other, two digits each; depends on the seed.
 
     Directions are random, and a digit bounces off the border; both move 3 to 5 pixels a frame.
+
+    Args:
+        path: of the file of digits.
+        clips: how many.
+        seed: of the random examples.
+        digits: that move in a picture.
     """
 
-    def __init__(self, path: str | Path, clips: int = CLIPS, seed: int = 0, digits: int = 2):
+    def __init__(
+        self, path: str | Path, clips: int = CLIPS, seed: int = 0, digits: int = 2
+    ) -> None:
         super().__init__(f'moving digits of {path}')
         self._images = read_digits(path)
         self._clips, self._seed, self._digits = clips, seed, digits
@@ -85,7 +93,13 @@ class MovingMnist(Source):
 
 
 def moving_mnist_recording(path: Path, clips: int = CLIPS, seed: int = 0) -> Recording:
-    """All clips as one recording with a range for each."""
+    """All clips as one recording with a range for each.
+
+    Args:
+        path: of the file of digits.
+        clips: how many.
+        seed: of the random examples.
+    """
     return Recording(
         f'Moving MNIST of {path.name}',
         lambda: MovingMnist(path, clips, seed),

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from tkn_ros.datasets.recording import Recording
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import Source
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 VERSION = 1
 GAP = 4.5  # times the usual distance of two frames, beyond which what follows is another clip
@@ -61,6 +61,12 @@ def prepare(recording: Recording, height: int, width: int, folder: str | Path) -
 
     One frame is in memory at a time. Raises VideoError where no frame can be read, OSError where
     the folder cannot be written.
+
+    Args:
+        recording: what to prepare.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        folder: of the prepared clips.
     """
     settings = {**recording.identity, 'height': height, 'width': width, 'version': VERSION}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]

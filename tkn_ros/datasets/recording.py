@@ -25,6 +25,7 @@ class Recording:
         label: class of what is shown ('walking'), if the data set has classes.
         subject: who is shown ('person01'), if the data set says.
         split: 'train' or 'test' by the data set's own rule, else ''.
+        origin: 'recorded', or what was rendered: 'scenes' or 'glyphs'.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Recording:
     label: str = ''
     subject: str = ''
     split: str = ''
+    origin: str = 'recorded'
 
 
 def recording_of(path: Path, topic: str | None = None, **about) -> Recording:

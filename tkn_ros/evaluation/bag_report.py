@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from tkn_ros.evaluation.recorded_predictions import (
-    SECOND,
     BagLog,
     PredictionRecord,
     Timeline,
@@ -15,7 +14,8 @@ from tkn_ros.evaluation.recorded_predictions import (
 )
 from tkn_ros.video.drawing import caption, draw_paths, fit, rows, side_by_side, strip
 from tkn_ros.video.frame import VideoError
-from tkn_ros.video.metrics import psnr, ssim
+from tkn_ros.video.metrics import capped_psnr, ssim
+from tkn_ros.video.stamps import NS
 from tkn_ros.video.writers import VideoWriter, write_gif, write_image
 
 PROTOCOL = (
@@ -23,7 +23,6 @@ PROTOCOL = (
     'range 1, SSIM with Gaussian window 11; equal frames count as 60 dB; means over '
     'predictions, then over steps'
 )
-PSNR_CAP = 60.0
 EVALUATED = 60  # predictions that are measured at most, evenly spread
 PANEL_HEIGHT = 300  # [pixel]
 GIF_SECONDS, GIF_FPS = 6.0, 10.0
@@ -32,7 +31,14 @@ NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
 
 @dataclass
 class Step:
-    """Figures of one future step, one entry for each measured prediction."""
+    """Figures of one future step, one entry for each measured prediction.
+
+    Attributes:
+        psnr: of the prediction [dB].
+        ssim: of the prediction.
+        psnr_repeat_last: of the newest observed frame [dB].
+        ssim_repeat_last: of the newest observed frame.
+    """
 
     psnr: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
@@ -42,7 +48,14 @@ class Step:
 
 @dataclass
 class Sample:
-    """One measured prediction with its true future, for the montage."""
+    """One measured prediction with its true future, for the montage.
+
+    Attributes:
+        record: the prediction.
+        observed: the frames before, (H, W, 3) uint8 each.
+        truth: what came, (H, W, 3) uint8 each.
+        motion: mean absolute difference of the last true frame to the newest observed one.
+    """
 
     record: PredictionRecord
     observed: list[np.ndarray]
@@ -61,6 +74,12 @@ def report(
     images after the first predicted one for which no prediction came; latency is from the image's
     stamp to the publishing of its keypoints. Raises VideoError where the bag lacks the topics or
     holds no prediction.
+
+    Args:
+        bag: a rosbag2 of images and predictions.
+        out: folder of the results.
+        camera: topic of the images.
+        namespace: of the prediction topics.
     """
     bag, out = Path(bag), Path(out)
     log, timeline, steps = BagLog(), Timeline(), []
@@ -75,9 +94,9 @@ def report(
                 period = (
                     float(np.median(np.diff(list(timeline.records))))
                     if (len(timeline.records) > 1)
-                    else SECOND / 30
+                    else NS / 30
                 )
-                rate = SECOND / period
+                rate = NS / period
                 every = max(1, round(rate / GIF_FPS))
                 video = stack.enter_context(VideoWriter(out / 'prediction.mp4', rate))
             video.write(panel)
@@ -120,7 +139,7 @@ def _panel(record: PredictionRecord) -> np.ndarray:
         predicted, text = np.full_like(actual, 24), 'predicted: waiting for the first window'
     else:
         frame, ago = record.earlier_prediction
-        predicted, text = fit(frame, *size), f'the same moment, predicted {ago / SECOND:.2f} s ago'
+        predicted, text = fit(frame, *size), f'the same moment, predicted {ago / NS:.2f} s ago'
     return side_by_side(
         [caption(actual, 'actual, keypoints and their predicted paths'), caption(predicted, text)]
     )
@@ -136,9 +155,9 @@ def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) ->
     steps += [Step() for _ in range(len(truth) - len(steps))]
     for step, predicted, actual in zip(steps, record.frames, truth):
         true = fit(actual.image, height, width)
-        step.psnr.append(min(psnr(predicted, true), PSNR_CAP))
+        step.psnr.append(capped_psnr(predicted, true))
         step.ssim.append(ssim(predicted, true))
-        step.psnr_repeat_last.append(min(psnr(last, true), PSNR_CAP))
+        step.psnr_repeat_last.append(capped_psnr(last, true))
         step.ssim_repeat_last.append(ssim(last, true))
     motion = float(np.abs(true.astype(np.float32) - last).mean())
     return Sample(
@@ -152,7 +171,7 @@ def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) ->
 def _montage(sample: Sample) -> np.ndarray:
     height, width = sample.record.image.shape[:2]
     cell = (round(128 * height / width), 128)
-    seconds = (sample.record.future_stamps[-1] - sample.record.stamp) / SECOND
+    seconds = (sample.record.future_stamps[-1] - sample.record.stamp) / NS
     return rows(
         [
             (strip(frames, *cell, 6), text)
@@ -175,7 +194,7 @@ def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:
         for j, step in enumerate(steps)
     ]
     predicted = set(log.predicted)
-    seconds = (log.published[-1] - log.published[0]) / SECOND
+    seconds = (log.published[-1] - log.published[0]) / NS
     latency = (np.array(log.published) - np.array(log.predicted)) / 1e6
     return {
         'frames_in': log.images,

@@ -10,10 +10,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tkn_ros.datasets.clips import Clip
-from tkn_ros.evaluation.runs import PSNR_CAP, EvaluationError
-from tkn_ros.model.images import to_tensor
+from tkn_ros.evaluation.runs import EvaluationError
+from tkn_ros.model.inference import predict_run, to_unit_images
 from tkn_ros.model.tkn import TKN
-from tkn_ros.video.metrics import psnr, ssim
+from tkn_ros.video.metrics import PSNR_CAP, psnr_and_ssim
 
 METHODS = ('model', 'repeat_last', 'constant_velocity')
 NAMES = {
@@ -37,11 +37,15 @@ PROTOCOL = (
 def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> dict:
     """Figures of all three predictors, the same for the same input.
 
-    clips: of the model's size, each of at least window + horizon frames. most: runs of each clip
-    at most, evenly spread; 0 for all. Returns what `--json` writes: protocol, window, horizon,
-    height, width, clips [{name, label, frames, runs, <method>: {psnr, ssim}}], per_step
-    [{step, <method>: ..}], overall {<method>: ..} and, where clips have labels, classes
-    {label: {<method>: ..}}.
+    Returns what `--json` writes: protocol, window, horizon, height, width, clips [{name, label,
+    frames, runs, <method>: {psnr, ssim}}], per_step [{step, <method>: ..}], overall {<method>: ..}
+    and, where clips have labels, classes {label: {<method>: ..}}.
+
+    Args:
+        model: the network.
+        clips: of the model's size, each of at least window + horizon frames.
+        horizon: m, frames to predict.
+        most: runs of each clip at most, evenly spread; 0 for all.
     """
     n = model.config.window
     short = [c for c in clips if len(c) < n + horizon]
@@ -97,7 +101,14 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
 
 
 def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[int]:
-    """First frames of the runs of a clip, overlapping more where it is too short for LEAST."""
+    """First frames of the runs of a clip, overlapping more where it is too short for LEAST.
+
+    Args:
+        frames: of the clip.
+        length: frames of a run.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
+    """
     room = frames - length
     starts = list(range(0, room + 1, max(1, min(horizon, room // (LEAST - 1)))))
     if most and len(starts) > most:
@@ -115,27 +126,25 @@ def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
 
 def _figures(model: TKN, run: np.ndarray, n: int) -> np.ndarray:
     """Of one run of frames, (n + m, H, W, 3) uint8: (m, methods, figures)."""
-    out = []
-    for drawn in predict_by_methods(model, run, n):
-        out.append(
-            [
-                [min(psnr(p, t / 255.0), PSNR_CAP), ssim(p, t / 255.0)]
-                for p, t in zip(drawn, run[n:])
-            ]
-        )
-    return np.array(out).swapaxes(0, 1)
+    drawn = predict_by_methods(model, run, n)
+    return np.stack([psnr_and_ssim(frames, run[n:]) for frames in drawn], 1)
 
 
 @torch.inference_mode()
 def predict_by_methods(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each."""
+    """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each.
+
+    Args:
+        model: the network.
+        run: (n + m, H, W, 3) uint8.
+        n: frames observed.
+    """
     m = len(run) - n
-    observed = to_tensor(np.ascontiguousarray(run[:n])).to(next(model.parameters()).device)
-    keypoints, background = model.observe(observed[None])  # (1, n, K, 3)
-    predicted = model.predict_keypoints(keypoints, m)  # (1, m, K, 3)
-    yield _images(model.render(predicted, background))
+    run_prediction = predict_run(model, run[:n], m)
+    yield to_unit_images(run_prediction.frames)
     yield np.repeat(run[n - 1 : n] / 255.0, m, 0)
-    yield _images(model.render(constant_velocity(keypoints[0], m)[None], background))
+    moved = constant_velocity(run_prediction.observed[0], m)[None]
+    yield to_unit_images(model.render(moved, run_prediction.context)[0])
 
 
 def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:
@@ -144,11 +153,6 @@ def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:
     velocity = velocity * velocity.new_tensor([1.0, 1.0, 0.0])  # (K, 3)
     steps = torch.arange(1, horizon + 1, device=keypoints.device)[:, None, None]
     return keypoints[-1] + steps * velocity
-
-
-def _images(frames: Tensor) -> np.ndarray:
-    """(1, m, 3, H, W) -> (m, H, W, 3) in [0, 1]."""
-    return frames[0].clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
 
 
 def format_comparison(results: dict) -> str:

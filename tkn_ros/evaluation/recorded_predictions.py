@@ -14,16 +14,26 @@ import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from tqdm import tqdm
 
-from tkn_ros.video.encodings import to_rgb
+from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.stamps import NS, to_ns
 
-SECOND = 10**9
 KEPT = 32  # records that stay at least, whatever their age
 
 
 @dataclass
 class PredictionRecord:
-    """One camera image and what was predicted from it."""
+    """One camera image and what was predicted from it.
+
+    Attributes:
+        stamp: [ns].
+        image: (H, W, 3) uint8 RGB.
+        now: (K, 3) in pixels of `image`.
+        future: m times (K, 3).
+        future_stamps: m, [ns].
+        frames: m predicted frames, or none.
+        earlier_prediction: this frame as it had been predicted, and how long before [ns].
+    """
 
     stamp: int  # [ns]
     image: np.ndarray  # (H, W, 3) uint8 RGB
@@ -42,7 +52,14 @@ class PredictionRecord:
 
 @dataclass
 class BagLog:
-    """What a bag held, filled in while its records are read."""
+    """What a bag held, filled in while its records are read.
+
+    Attributes:
+        announced: predictions that the bag's index names.
+        images: how many it holds.
+        predicted: stamps of the predictions' newest images.
+        published: when they were published.
+    """
 
     announced: int = 0  # predictions that the bag's index names
     images: int = 0
@@ -53,7 +70,7 @@ class BagLog:
 class Timeline:
     """The records that are still of use, by stamp, and predictions finding their place in it."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.records: OrderedDict[int, PredictionRecord] = OrderedDict()
         self.pending_frames: list[tuple[int, np.ndarray]] = []
         self.horizon = 0
@@ -115,6 +132,13 @@ def read_records(
     """The bag's images in their order, each once all of its predicted future is in the timeline.
 
     Raises VideoError where the bag cannot be read or lacks one of the topics.
+
+    Args:
+        bag: a rosbag2 of images and predictions.
+        camera: topic of the images.
+        namespace: of the prediction topics.
+        timeline: filled in on the way.
+        log: filled in on the way.
     """
     namespace = '/' + namespace.strip('/')
     images, keypoints, frames = topics = (
@@ -145,32 +169,16 @@ def read_records(
                 log.published.append(logged)
                 timeline.add_keypoints(message)
             elif connection.topic == frames:
-                timeline.add_frame(stamp, _rgb(message))
+                timeline.add_frame(stamp, message_to_rgb(message))
             elif connection.topic == images:
                 log.images += 1
-                timeline.add_image(stamp, _rgb(message))
+                timeline.add_image(stamp, message_to_rgb(message))
                 waiting.append(timeline.records[stamp])
                 # a second more, for predictions that took long
-                while stamp - waiting[0].stamp > timeline.horizon + SECOND:
+                while stamp - waiting[0].stamp > timeline.horizon + NS:
                     yield waiting.pop(0)
                     timeline.drop_before(waiting[0].stamp)
     yield from waiting
-
-
-def to_ns(stamp) -> int:
-    """A message's time as nanoseconds."""
-    return stamp.sec * SECOND + stamp.nanosec
-
-
-def _rgb(message) -> np.ndarray:
-    return to_rgb(
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
 
 
 def _points(frame) -> np.ndarray:

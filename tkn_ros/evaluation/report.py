@@ -13,7 +13,8 @@ from tkn_ros.datasets.clips import Clip, run_with_most_motion
 from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_by_methods
 from tkn_ros.model.tkn import TKN
 from tkn_ros.video.drawing import rows, strip
-from tkn_ros.video.writers import whole_file, write_image
+from tkn_ros.video.writers import write_image
+from tkn_ros.whole_file import whole_file
 
 STRIPS = 12  # clips that get one, evenly spread
 CELL, COLUMNS = 96, 10
@@ -23,7 +24,11 @@ _UNITS = {'psnr': 'PSNR [dB]', 'ssim': 'SSIM'}
 def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results: dict) -> None:
     """Write report.md, figures.json, per_step.png and one strip for each of up to 12 clips.
 
-    results: what `compare` gave for the model and clips.
+    Args:
+        folder: where files are written.
+        model: the network.
+        clips: that were compared.
+        results: what `compare` gave for the model and clips.
     """
     folder = Path(folder)
     with whole_file(folder / 'figures.json') as part:
@@ -50,7 +55,13 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
 
 
 def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray:
-    """The liveliest run of a clip: observed, what came, and each prediction of it, uint8."""
+    """The run of a clip with most motion: observed, what came, and each prediction of it, uint8.
+
+    Args:
+        model: the network.
+        frames: (T, H, W, 3) uint8.
+        horizon: m, frames to predict.
+    """
     n = model.config.window
     run = run_with_most_motion(frames, n + horizon)
     parts = [

@@ -13,11 +13,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tkn_ros.model.detector import KeypointDetector
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import predict_run, to_tensor, to_unit_images
 from tkn_ros.model.tkn import TKN
-from tkn_ros.video.metrics import psnr, ssim
-
-PSNR_CAP = 60.0  # [dB] that equal frames count as: below what 8 bits can tell apart
+from tkn_ros.video.metrics import psnr_and_ssim
 
 NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
 
@@ -29,7 +27,14 @@ class EvaluationError(ValueError):
 def cut_runs(
     clips: Sequence[np.ndarray], window: int, horizon: int, most: int = 200
 ) -> list[np.ndarray]:
-    """Runs of window + horizon frames, (n + m, H, W, 3) uint8, at most `most`, evenly spread."""
+    """Runs of window + horizon frames, (n + m, H, W, 3) uint8, at most `most`, evenly spread.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
+    """
     length = window + horizon
     runs = [
         clip[i : i + length] for clip in clips for i in range(0, len(clip) - length + 1, horizon)
@@ -44,8 +49,16 @@ def cut_runs(
 
 
 def evaluate_prediction(model: TKN, runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
-    """{'ssim', 'psnr'} of the frames that the model predicts after the first `window` ones."""
-    return _mean_figures(runs, window, lambda observed, m: model(observed[None], m)[0][0])
+    """{'ssim', 'psnr'} of the frames that the model predicts after the first `window` ones.
+
+    Args:
+        model: the network.
+        runs: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
+    """
+    return _mean_figures(
+        runs, window, lambda run: predict_run(model, run[:window], len(run) - window).frames
+    )
 
 
 def evaluate_reconstruction(
@@ -54,25 +67,40 @@ def evaluate_reconstruction(
     """{'ssim', 'psnr'} of the same frames, drawn from their own keypoints on the same background.
 
     What a perfect predictor of keypoints would reach.
+
+    Args:
+        detector: in evaluation mode.
+        runs: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
     """
 
-    def redraw(observed: Tensor, future: Tensor) -> Tensor:
-        return detector.decode(detector.encode(future)[0], detector.encode(observed[-1:])[1])
+    def redraw(run: np.ndarray) -> Tensor:
+        frames = to_tensor(run)  # (n + m, 3, H, W)
+        source = detector.encode(frames[window - 1 : window])[1]
+        return detector.decode(detector.encode(frames[window:])[0], source)
 
-    return _mean_figures(runs, window, redraw, sees_future=True)
+    return _mean_figures(runs, window, redraw)
 
 
 def evaluate_repeat_last(runs: Sequence[np.ndarray], window: int) -> dict[str, float]:
     """{'ssim', 'psnr'} of the newest observed frame in place of every future one."""
-    return _mean_figures(runs, window, lambda observed, m: observed[-1:].expand(m, -1, -1, -1))
+
+    def repeat(run: np.ndarray) -> Tensor:
+        return to_tensor(run[window - 1 : window]).expand(len(run) - window, -1, -1, -1)
+
+    return _mean_figures(runs, window, repeat)
 
 
 @torch.inference_mode()
 def evaluate_clip(model: TKN, clip: np.ndarray, horizon: int = 10, most: int = 20) -> np.ndarray:
     """Figures of one clip for each future step: (horizon, 4) in the order of `NAMES`.
 
-    clip: (T, H, W, 3) uint8, H and W the model's. `most` windows at most, evenly spread, each
-    with its whole future; EvaluationError where the clip is too short for one.
+    Args:
+        model: the network.
+        clip: (T, H, W, 3) uint8, H and W the model's. `most` windows at most, evenly spread, each
+            with its whole future; EvaluationError where the clip is too short for one.
+        horizon: m, frames to predict.
+        most: at most so many, evenly spread; 0: all.
     """
     n = model.config.window
     room = len(clip) - n - horizon
@@ -83,41 +111,22 @@ def evaluate_clip(model: TKN, clip: np.ndarray, horizon: int = 10, most: int = 2
         )
     figures = []
     for start in np.unique(np.linspace(0, room, most).astype(int)):
-        window = to_tensor(clip[start : start + n]).to(next(model.parameters()).device)[None]
-        frames, _ = model(window, horizon)  # (1, m, 3, H, W)
-        drawn = frames[0].clamp(0, 1).permute(0, 2, 3, 1).cpu().numpy()
-        last = clip[start + n - 1] / 255.0
-        future = clip[start + n : start + n + horizon] / 255.0
-        figures.append(
-            [
-                [min(psnr(p, t), PSNR_CAP), ssim(p, t), min(psnr(last, t), PSNR_CAP), ssim(last, t)]
-                for p, t in zip(drawn, future)
-            ]
-        )
+        observed, future = clip[start : start + n], clip[start + n : start + n + horizon]
+        drawn = to_unit_images(predict_run(model, observed, horizon).frames)
+        last = np.repeat(observed[-1:], horizon, 0)
+        figures.append(np.hstack([psnr_and_ssim(drawn, future), psnr_and_ssim(last, future)]))
     return np.mean(figures, 0)  # over windows
 
 
 @torch.inference_mode()
 def _mean_figures(
-    runs: Sequence[np.ndarray], window: int, draw: Callable, sees_future: bool = False
+    runs: Sequence[np.ndarray], window: int, draw: Callable[[np.ndarray], Tensor]
 ) -> dict[str, float]:
     figures = []
     for run in tqdm(runs, desc='evaluating', unit='run', leave=False, disable=None):
-        frames = to_tensor(run)  # (n + m, 3, H, W)
-        future = frames[window:]
-        drawn = draw(frames[:window], future if sees_future else len(future))
-        drawn = drawn.clamp(0, 1).permute(0, 2, 3, 1).numpy()  # (m, H, W, 3)
-        figures.append(
-            np.mean(
-                [
-                    [ssim(a, b / 255.0), min(psnr(a, b / 255.0), PSNR_CAP)]
-                    for a, b in zip(drawn, run[window:])
-                ],
-                0,
-            )
-        )
-    means = np.mean(figures, 0)
-    return {'ssim': float(means[0]), 'psnr': float(means[1])}
+        figures.append(psnr_and_ssim(to_unit_images(draw(run)), run[window:]).mean(0))
+    psnr, ssim = np.mean(figures, 0)
+    return {'ssim': float(ssim), 'psnr': float(psnr)}
 
 
 @torch.inference_mode()

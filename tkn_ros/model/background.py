@@ -26,7 +26,7 @@ class BackgroundConfig:
 
     channels: tuple[int, ...] = (16, 32, 48, 64)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
         if len(self.channels) != 4 or any(c < 8 or c % 8 for c in self.channels):
             raise ValueError(
@@ -65,7 +65,7 @@ class BackgroundNet(nn.Module):
     extra: channels that follow the statistics, for example of `motion_maps`.
     """
 
-    def __init__(self, config: BackgroundConfig, extra: int = 0):
+    def __init__(self, config: BackgroundConfig, extra: int = 0) -> None:
         super().__init__()
         a, b, c, d = config.channels
         self.down0 = _layer(STATISTICS + extra, a)
@@ -75,6 +75,7 @@ class BackgroundNet(nn.Module):
         self.up2, self.up1, self.up0 = _layer(d + c, c), _layer(c + b, b), _layer(b + a, 24)
         self.out = nn.Conv2d(24, DRIFT, 3, 1, 1)
         nn.init.zeros_(self.out.weight)  # at first nothing drifts ..
+        assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.bias[10] = -2.0  # .. little fades ..
@@ -103,9 +104,14 @@ def _beside(small: Tensor, large: Tensor) -> Tensor:
 def add_drift(change: Tensor, drift: Tensor, window: int, first: int = 1) -> Tensor:
     """The keypoints' change of m frames and the background's together.
 
-    change: (B, m, 5, h, w) of steps `first`, first + 1, ..; drift: (B, 13, h, w). Returns
-    (B, m, 6, h, w), the last channel being how far the frame fades to the window's mean, 0 to 1.
-    Step k's share s = 1 - exp(-k / window) slows down, so that no horizon is too long for it.
+    Returns (B, m, 6, h, w), the last channel being how far the frame fades to the window's mean, 0
+    to 1. Step k's share s = 1 - exp(-k / window) slows down, so that no horizon is too long for it.
+
+    Args:
+        change: (B, m, 5, h, w) of steps `first`, first + 1, ..
+        drift: (B, 13, h, w).
+        window: n, frames observed.
+        first: number of the first step into the future.
     """
     m = change.shape[1]
     steps = torch.arange(first, first + m, device=drift.device, dtype=drift.dtype)

@@ -21,6 +21,7 @@ from tkn_ros.model.motion_detector import MotionDetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.track_predictor import TrackPredictorConfig
+from tkn_ros.whole_file import whole_file
 
 FORMAT = 'tkn_ros/1'
 DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.safetensors'
@@ -75,19 +76,13 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
 
 def save_checkpoint(path: str | Path, model: TKN, **metadata: str) -> None:
     """Write the model to `path`, whole or not at all: a full disk leaves the old file as it was."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     meta = {'format': FORMAT, 'tkn_config': config_to_json(model.config), **metadata}
-    try:
-        save_file(tensors, temporary, meta)
+    with whole_file(path) as part:
+        save_file(tensors, part, meta)
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # safetensors makes it readable by its owner alone
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        part.chmod(0o666 & ~umask)  # safetensors makes it readable by its owner alone
 
 
 def load_checkpoint(
@@ -98,6 +93,11 @@ def load_checkpoint(
     The file says which variant it is. Raises CheckpointError for a missing, truncated or foreign
     file, for weights that do not fit the architecture the file names, and for one that is not of
     the variant `expected`.
+
+    Args:
+        path: a .safetensors file; empty: the bundled default.
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        expected: the variant that it must be of; None: any.
     """
     path = Path(path) if str(path) else DEFAULT_WEIGHTS
     if not path.is_file():

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tkn_ros.model.detector_layers import DecoderLayer, EncoderLayer, lost_by_striding
 from tkn_ros.model.warp import OUTPUT_CHANNELS, apply_change
 
 STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
@@ -28,6 +29,16 @@ class DetectorConfig:
     The paper states neither channels nor strides; these reproduce its eight size figures (Table V)
     best. `output` chooses what the last decoder layer means, see `compose.py`: "frame" is the
     paper's. `structure` chooses from Fig 3: "skip" (c, the paper's), "heatmap" (a), "separate" (b).
+
+    Attributes:
+        keypoints: K, how many.
+        channels: of each encoder layer; the decoder mirrors them.
+        strides: of each encoder layer.
+        kernels: sides of the kernels of each encoder layer.
+        groups: of the group norm, at most.
+        sigma: of the Gaussians, in heatmap cells.
+        output: what the last decoder layer means, a key of `OUTPUT_CHANNELS`.
+        structure: one of `STRUCTURES`.
     """
 
     keypoints: int = 16
@@ -39,7 +50,7 @@ class DetectorConfig:
     output: str = 'frame'
     structure: str = 'skip'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not len(self.channels) == len(self.strides) == len(self.kernels):
@@ -62,58 +73,6 @@ class DetectorConfig:
     def total_stride(self) -> int:
         """Pixels of the frame for each cell of the heatmap: H and W must be divisible by it."""
         return math.prod(self.strides)
-
-
-class EncoderLayer(nn.Module):
-    """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride).
-
-    An even kernel at stride 1 has no symmetric padding that keeps the size: the map loses a row
-    and a column, which the matching decoder layer gives back (Table V's 2x2 row).
-    """
-
-    def __init__(self, c_in: int, c_out: int, kernel: int, stride: int, groups: int):
-        super().__init__()
-        self.conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=(kernel - 1) // 2)
-        self.norm = nn.GroupNorm(math.gcd(groups, c_out), c_out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(self.norm(self.conv(x)), 0.2)
-
-
-class DecoderLayer(nn.Module):
-    """D_i of Eq 14: ConvTranspose2d, GroupNorm, LeakyReLU; the last one is a bare ConvTranspose2d.
-
-    A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so
-    the last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride); `lost` are the rows and
-    columns of the encoder layer's input that its stride passed over, see `lost_by_striding`.
-    """
-
-    def __init__(
-        self, c_in: int, c_out: int, kernel: int, stride: int, groups: int, lost: int, last: bool
-    ):
-        super().__init__()
-        self.conv = nn.ConvTranspose2d(
-            c_in, c_out, kernel, stride, padding=(kernel - 1) // 2, output_padding=lost
-        )
-        self.norm = None if last else nn.GroupNorm(math.gcd(groups, c_out), c_out)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.conv(x)
-        return x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
-
-
-def lost_by_striding(kernels: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
-    """For each encoder layer, by how many rows the inverse of its size falls short of its input.
-
-    The same for every frame whose sides are divisible by the total stride.
-    """
-    size, lost = 64 * math.prod(strides), []
-    for kernel, stride in zip(kernels, strides):
-        padding = (kernel - 1) // 2
-        out = (size + 2 * padding - kernel) // stride + 1
-        lost.append(size - ((out - 1) * stride + kernel - 2 * padding))
-        size = out
-    return lost
 
 
 def grid(size: int, like: Tensor) -> Tensor:
@@ -139,7 +98,13 @@ def maps_to_keypoints(maps: Tensor) -> Tensor:
 def keypoints_to_maps(keypoints: Tensor, height: int, width: int, sigma: float) -> Tensor:
     """HG, Eqs 10 to 13: a Gaussian bump at each keypoint, as high as its intensity.
 
-    keypoints: (B, K, 3). `sigma` is in cells. Returns (B, K, height, width).
+    Returns (B, K, height, width).
+
+    Args:
+        keypoints: (B, K, 3).
+        height: of the maps [cell].
+        width: of the maps [cell].
+        sigma: of the Gaussians, in cells.
     """
     x, y, v = keypoints.unbind(-1)  # (B, K) each
     sx, sy = sigma * 2 / max(width - 1, 1), sigma * 2 / max(height - 1, 1)
@@ -155,7 +120,7 @@ class CoordinateGenerator(nn.Module):
     The softplus is ours: Eq 6 divides by the map's sum, which must not vanish or change sign.
     """
 
-    def __init__(self, channels: int, keypoints: int):
+    def __init__(self, channels: int, keypoints: int) -> None:
         super().__init__()
         self.to_maps = nn.Conv2d(channels, keypoints, 1)
 
@@ -168,7 +133,7 @@ class KeypointDetector(nn.Module):
 
     skips = True  # every decoder layer also takes the features of its encoder layer
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.config = c = config
         widths = (3, *c.channels)
@@ -199,8 +164,10 @@ class KeypointDetector(nn.Module):
             for i in reversed(range(len(c.channels)))
         )
         if c.output == 'change':  # start as "nothing changes"
-            nn.init.normal_(self.decoder[-1].conv.weight, std=3e-3)
-            nn.init.zeros_(self.decoder[-1].conv.bias)
+            last = self.decoder[-1]
+            assert isinstance(last, DecoderLayer) and last.conv.bias is not None
+            nn.init.normal_(last.conv.weight, std=3e-3)
+            nn.init.zeros_(last.conv.bias)
 
     def encode(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """F of Eq 2a, with the features of Eq 4.
@@ -232,8 +199,13 @@ class KeypointDetector(nn.Module):
     ) -> Tensor:
         """G of Eq 2b: target keypoints (B, K, 3) + source features -> frames (B, 3, H, W).
 
-        Features of one source (batch 1) serve any number of targets. `source`: the source frame
-        at another size, (B or 1, 3, H', W'), to be drawn at that size.
+        Features of one source (batch 1) serve any number of targets. `source`: the source frame at
+        another size, (B or 1, 3, H', W'), to be drawn at that size.
+
+        Args:
+            keypoints: (B, K, 3) of the targets, or (B, m, K, 3) in the stage `Render`.
+            features: of the source, as `encode` gives them.
+            source: the source frame at the size to draw at; None: as encoded.
         """
         b = len(keypoints)
         source = features[0] if source is None else source

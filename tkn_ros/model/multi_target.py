@@ -9,14 +9,15 @@ as T pairs, up to rounding, in about half the time at T = 4.
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DecoderLayer, KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector import KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector_layers import DecoderLayer, combine_halves
 from tkn_ros.model.warp import apply_change
 
 
 class MultiTargetDetector(nn.Module):
     """Wraps a detector, whose parameters it shares, for training."""
 
-    def __init__(self, detector: KeypointDetector):
+    def __init__(self, detector: KeypointDetector) -> None:
         super().__init__()
         self.detector = detector
 
@@ -38,23 +39,24 @@ class MultiTargetDetector(nn.Module):
 
     def _decode(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """(S, m, K, 3) on S backgrounds -> the last layer's output (S*m, C, H, W)."""
-        detector, m = self.detector, keypoints.shape[1]
+        detector = self.detector
         height, width = features[-1].shape[-2:]
         maps = keypoints_to_maps(keypoints.flatten(0, 1), height, width, detector.config.sigma)
         d = detector.align(maps)
         for layer, h in zip(detector.decoder, reversed(features[1:])):
-            d = _layer(layer, d, h, m)  # Eq 14
+            assert isinstance(layer, DecoderLayer)
+            d = _layer(layer, d, h)  # Eq 14
         return d
 
 
-def _layer(layer: DecoderLayer, d: Tensor, h: Tensor, m: int) -> Tensor:
+def _layer(layer: DecoderLayer, d: Tensor, h: Tensor) -> Tensor:
     """`layer(concat(d, h repeated))` for d (S*m, C, ..) and h (S, C, ..)."""
-    conv = layer.conv
-    rest = (conv.stride, conv.padding, conv.output_padding)
-    of_d, of_h = conv.weight.split(conv.in_channels // 2)
-    x = F.conv_transpose2d(d, of_d, None, *rest)
-    x = x + _repeat(F.conv_transpose2d(h, of_h, conv.bias, *rest), m)
-    return x if layer.norm is None else F.leaky_relu(layer.norm(x), 0.2)
+    of_target, of_source = layer.split_weight()
+    return combine_halves(
+        F.conv_transpose2d(d, of_target, None, *layer.geometry),
+        F.conv_transpose2d(h, of_source, layer.conv.bias, *layer.geometry),
+        layer.norm,
+    )
 
 
 def _repeat(x: Tensor, m: int) -> Tensor:

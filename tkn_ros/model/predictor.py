@@ -6,6 +6,7 @@ output those of frame t+j. The alternatives are in `predictor_whole.py`, `predic
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,16 +20,27 @@ KINDS = ('encoder', 'sequential', 'transformer', 'rnn', 'lstm', 'gru', 'mlp')
 class PredictorConfig:
     """Hyper-parameters of a predictor. The defaults are the paper's 18.9 M transformer encoder.
 
-    kind: "encoder" (the paper's), "sequential" (of TKN-Sequential, Eq 27), "transformer" (whole,
-    with a decoder: Table VIII), or "rnn", "lstm", "gru", "mlp" (Table VII). Recurrent
-    ones have d_inner hidden units; the MLP has d_inner and d_token, and weights for exactly
-    `window` tokens, which no other kind depends on. heads and d_head are of the transformers.
-
-    latent: False leaves out W and W' (Eqs 21 and 25), so that the transformer encoder works on the
-    explicit coordinates (Table IX) and d_model must be 3 x keypoints.
-
     `residual` (ours, off in the paper): the output is added to the newest keypoints, so that an
     untrained network repeats the last frame and a trained one need only say what moves.
+
+    Attributes:
+        keypoints: K, how many.
+        d_model: width of a token.
+        layers: how many.
+        heads: of the attention.
+        d_head: d_k = d_v.
+        d_inner: hidden units of the feed-forward part.
+        dropout: share, 0 up to 1.
+        residual: whether the newest keypoints are added to its output.
+        kind: "encoder" (the paper's), "sequential" (of TKN-Sequential, Eq 27), "transformer"
+            (whole, with a decoder: Table VIII), or "rnn", "lstm", "gru", "mlp" (Table VII).
+            Recurrent ones have d_inner hidden units; the MLP has d_inner and d_token, and weights
+            for exactly `window` tokens, which no other kind depends on. heads and d_head are of the
+            transformers.
+        latent: False leaves out W and W' (Eqs 21 and 25), so that the transformer encoder works on
+            the explicit coordinates (Table IX) and d_model must be 3 x keypoints.
+        d_token: hidden units of the MLP that mixes tokens.
+        window: n, frames observed.
     """
 
     keypoints: int = 16
@@ -44,7 +56,7 @@ class PredictorConfig:
     d_token: int = 256
     window: int = 10
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in (
             'keypoints',
             'd_model',
@@ -70,9 +82,15 @@ class PredictorConfig:
 
 
 class MultiHeadAttention(nn.Module):
-    """Eqs 15 to 17: softmax(Q K^T / sqrt(d_k)) V in every head, then one linear layer."""
+    """Eqs 15 to 17: softmax(Q K^T / sqrt(d_k)) V in every head, then one linear layer.
 
-    def __init__(self, d_model: int, heads: int, d_head: int):
+    Args:
+        d_model: width of a token.
+        heads: of the attention.
+        d_head: width of a head.
+    """
+
+    def __init__(self, d_model: int, heads: int, d_head: int) -> None:
         super().__init__()
         self.heads = heads
         self.q = nn.Linear(d_model, heads * d_head)
@@ -89,8 +107,11 @@ class MultiHeadAttention(nn.Module):
     ) -> Tensor:
         """x: (B, n, d_model) -> the same. Keys and values are of `memory` (B, m, d_model) if given.
 
-        causal: token j sees tokens 0 to j only. mask: bool, broadcast to (B, heads, n, m), True
-        where a token sees another.
+        Args:
+            x: (B, n, d_model).
+            memory: (B, m, d_model), what keys and values are of; None: `x`.
+            causal: token j sees tokens 0 to j only.
+            mask: bool, broadcast to (B, heads, n, m), True where a token sees another.
         """
 
         def split(t: Tensor) -> Tensor:
@@ -102,16 +123,21 @@ class MultiHeadAttention(nn.Module):
         return self.o(y.transpose(1, 2).flatten(-2))  # (B, n, d_model)   Eq 17
 
 
+def feed_forward(c: PredictorConfig) -> nn.Sequential:
+    """FFN of Eq 19: (.., d_model) -> the same."""
+    return nn.Sequential(
+        nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
+    )
+
+
 class TransformerLayer(nn.Module):
     """One encoder layer: post-norm residual blocks (Eq 18) around attention and FFN (Eq 19)."""
 
-    def __init__(self, c: PredictorConfig):
+    def __init__(self, c: PredictorConfig) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
-        self.ffn = nn.Sequential(
-            nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
-        )
+        self.ffn = feed_forward(c)
         self.norm2 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 
@@ -122,7 +148,13 @@ class TransformerLayer(nn.Module):
 
 
 def position_embedding(n: int, d_model: int, like: Tensor) -> Tensor:
-    """Eq 23: sin and cos of pos / 10000^(2i / d_model), interleaved. (n, d_model)."""
+    """Eq 23: sin and cos of pos / 10000^(2i / d_model), interleaved. (n, d_model).
+
+    Args:
+        n: tokens.
+        d_model: width of a token.
+        like: a tensor of the wanted type and device.
+    """
     pos = torch.arange(n, device=like.device, dtype=torch.float64)[:, None]
     two_i = torch.arange(0, d_model, 2, device=like.device, dtype=torch.float64)
     angle = pos * torch.exp(-math.log(10000.0) * two_i / d_model)  # (n, ceil(d_model / 2))
@@ -137,16 +169,17 @@ class KeypointPredictor(nn.Module):
     says in `predict_latents` what happens between.
     """
 
-    def __init__(self, config: PredictorConfig, d_out: int = 0):
+    def __init__(self, config: PredictorConfig, d_out: int = 0) -> None:
         super().__init__()
         self.config = c = config
-        self.embed = self.project = nn.Identity()
+        self.embed: nn.Module = nn.Identity()
+        self.project: nn.Module = nn.Identity()
         if c.latent:
             self.embed = nn.Linear(3 * c.keypoints, c.d_model)  # W of Eq 21
-            self.project = nn.Linear(d_out or c.d_model, 3 * c.keypoints)  # W' of Eq 25
+            self.project = project = nn.Linear(d_out or c.d_model, 3 * c.keypoints)  # W' of Eq 25
             if c.residual:
-                nn.init.zeros_(self.project.weight)
-                nn.init.zeros_(self.project.bias)
+                for parameter in project.parameters():
+                    nn.init.zeros_(parameter)
 
     def predict_latents(self, q: Tensor) -> Tensor:
         """Q -> Q', Eqs 22 to 24: (B, n, d_model) -> (B, n, d_out)."""
@@ -161,17 +194,45 @@ class KeypointPredictor(nn.Module):
 class TransformerPredictor(KeypointPredictor):
     """The paper's: a transformer encoder, all n frames in one pass (Fig 5)."""
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)
         self.layers = nn.ModuleList(TransformerLayer(config) for _ in range(config.layers))
         if config.residual and not config.latent:  # there is no W' whose zeros repeat the frame
-            nn.init.zeros_(self.layers[-1].norm2.weight)
+            last = self.layers[-1]
+            assert isinstance(last, TransformerLayer)
+            nn.init.zeros_(last.norm2.weight)
 
     def predict_latents(self, q: Tensor) -> Tensor:
         q = q + position_embedding(q.shape[1], q.shape[2], q)  # (B, n, d_model)   Eqs 22, 23
         for layer in self.layers:
             q = layer(q)  # Eq 24
         return q
+
+
+def rollout(predict: Callable[[Tensor], Tensor], keypoints: Tensor, horizon: int) -> Tensor:
+    """Keypoints for any horizon, from a predictor of n frames after n frames.
+
+    Beyond n frames (the paper does not say how) the predicted keypoints become the next window. A
+    horizon below n drops the frames that nobody asked for.
+
+    Args:
+        predict: (B, n, K, 3) -> (B, n, K, 3), the next n frames' keypoints.
+        keypoints: (B, n, K, 3), observed.
+        horizon: m, frames to predict.
+
+    Returns:
+        (B, m, K, 3).
+
+    Raises:
+        ValueError: if the horizon is below 1.
+    """
+    if horizon < 1:
+        raise ValueError(f'horizon is {horizon}, expected at least 1')
+    n = int(keypoints.shape[1])  # a tensor while a graph is traced
+    known = keypoints  # (B, n + predicted so far, K, 3)
+    while int(known.shape[1]) < n + horizon:
+        known = torch.cat([known, predict(known[:, -n:])], 1)
+    return known[:, n : n + horizon]
 
 
 def prediction_loss(predicted: Tensor, real: Tensor) -> Tensor:

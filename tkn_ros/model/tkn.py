@@ -12,7 +12,7 @@ from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift,
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.following import FollowingConfig
 from tkn_ros.model.parts import build_detector, build_predictor
-from tkn_ros.model.predictor import PredictorConfig
+from tkn_ros.model.predictor import PredictorConfig, rollout
 from tkn_ros.model.warp import apply_change
 
 PROCESSES = ('parallel', 'sequential')
@@ -23,12 +23,21 @@ class TKNConfig:
     """A whole network, and the setting that its weights were trained for.
 
     window is n, the number of observed frames; height and width are the pixels of its input. Both
-    may be chosen otherwise at run time. process: "parallel" (TKN) draws all frames on the newest
-    frame's background; "sequential" (TKN-Sequential) each one on that of the frame before it.
-    background: None, the paper's, leaves the background as it was in the newest frame; otherwise
-    it goes on as `background.py` says, which needs a detector whose output is "change".
-    following: keypoints are proposed and followed as `following.py` says, and detector and
-    predictor are not used; None, the paper's, otherwise.
+    may be chosen otherwise at run time.
+
+    Attributes:
+        detector: hyper-parameters of the detector.
+        predictor: hyper-parameters of the predictor.
+        window: n, frames observed.
+        height: of the input [pixel].
+        width: of the input [pixel].
+        process: "parallel" (TKN) draws all frames on the newest frame's background; "sequential"
+            (TKN-Sequential) each one on that of the frame before it.
+        background: None, the paper's, leaves the background as it was in the newest frame;
+            otherwise it goes on as `background.py` says, which needs a detector whose output is
+            "change".
+        following: keypoints are proposed and followed as `following.py` says, and detector and
+            predictor are not used; None, the paper's, otherwise.
     """
 
     detector: DetectorConfig = field(default_factory=DetectorConfig)
@@ -40,7 +49,7 @@ class TKNConfig:
     background: BackgroundConfig | None = None
     following: FollowingConfig | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.following:
             if not self.background or self.process != 'parallel':
                 raise ValueError(
@@ -77,7 +86,7 @@ class TKNConfig:
 class TKN(nn.Module):
     """Keypoint detector + predictor, any of them as `config` says."""
 
-    def __init__(self, config: TKNConfig):
+    def __init__(self, config: TKNConfig) -> None:
         super().__init__()
         self.config = config
         self.detector = build_detector(config.detector)
@@ -85,18 +94,8 @@ class TKN(nn.Module):
         self.background = BackgroundNet(config.background) if config.background else None
 
     def predict_keypoints(self, keypoints: Tensor, horizon: int) -> Tensor:
-        """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, for any horizon.
-
-        Beyond n frames (the paper does not say how) the predicted keypoints become the next
-        window. A horizon below n drops the tokens that nobody asked for.
-        """
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
-        n = keypoints.shape[1]
-        known = keypoints  # (B, n + predicted so far, K, 3)
-        while known.shape[1] < n + horizon:
-            known = torch.cat([known, self.predictor(known[:, -n:])], 1)
-        return known[:, n : n + horizon]
+        """(B, n, K, 3) observed -> (B, horizon, K, 3) predicted, see `rollout`."""
+        return rollout(self.predictor, keypoints, horizon)
 
     def observe(self, frames: Tensor) -> tuple[Tensor, list[Tensor]]:
         """All that is taken from a window: (B, n, 3, H, W) in [0, 1] -> keypoints (B, n, K, 3), and
@@ -125,8 +124,13 @@ class TKN(nn.Module):
     def render(self, keypoints: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """(B, m, K, 3) keypoints on one background for each of B -> frames (B, m, 3, H, W).
 
-        All m frames are decoded as one batch. `features` is what `observe` gave (B, ..); `first`
-        is the first frame's number of steps into the future.
+        All m frames are decoded as one batch. `features` is what `observe` gave (B, ..); `first` is
+        the first frame's number of steps into the future.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
         """
         b, m = keypoints.shape[:2]
         if not self.background:
@@ -141,7 +145,13 @@ class TKN(nn.Module):
 
     def render_change(self, change: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """As `render`, from the change that keypoints make, (B, m, 5, H, W), on a background that
-        goes on."""
+        goes on.
+
+        Args:
+            change: of the decoder, (B, m, 5, h, w).
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
+        """
         b, m = change.shape[:2]
         change = add_drift(change, features[-1], self.config.window, first)  # (B, m, 6, H, W)
         source = features[0][:, None].expand(-1, m, -1, -1, -1)  # (B, m, 6, H, W)

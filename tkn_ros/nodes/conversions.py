@@ -9,14 +9,8 @@ from std_msgs.msg import Header
 
 from tkn_ros.msg import Keypoint, KeypointFrame, PredictedKeypoints
 from tkn_ros.streaming.prediction import Prediction
-from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
-
-NS = 1_000_000_000
-
-
-def to_ns(stamp: Time) -> int:
-    """A message's time as nanoseconds."""
-    return stamp.sec * NS + stamp.nanosec
+from tkn_ros.video.encodings import message_to_rgb
+from tkn_ros.video.stamps import NS
 
 
 def to_time(ns: int) -> Time:
@@ -26,20 +20,17 @@ def to_time(ns: int) -> Time:
 
 def image_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """The picture in a message: (H, W, 3) uint8 RGB. Raises what `video.encodings` raises."""
-    if isinstance(message, CompressedImage):
-        return compressed_to_rgb(message.format, message.data)
-    return to_rgb(
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
+    return message_to_rgb(message)
 
 
 def rgb_to_image(image: np.ndarray, stamp_ns: int, frame_id: str) -> Image:
-    """(H, W, 3) uint8 RGB as an rgb8 message."""
+    """(H, W, 3) uint8 RGB as an rgb8 message.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        stamp_ns: time [ns].
+        frame_id: coordinate frame of the camera.
+    """
     height, width = image.shape[:2]
     data = array('B')
     data.frombytes(image.tobytes())  # a hundred times faster than assigning the ndarray or a list
@@ -60,10 +51,10 @@ def prediction_to_message(
     """A prediction as a message, its keypoints in pixels of the newest observed image.
 
     Args:
-        prediction: Of `SlidingWindow.predict`.
-        frame_id: Of the camera image.
-        processing_ns: From taking up the newest frame to these keypoints [ns].
-        weights: Name of the network's weights.
+        prediction: of `SlidingWindow.predict`.
+        frame_id: coordinate frame of the camera.
+        processing_ns: how long it took [ns].
+        weights: name of the network's weights.
     """
     height, width = prediction.newest.image.shape[:2]
     pixels = prediction.pixels()

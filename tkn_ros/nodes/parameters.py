@@ -7,7 +7,17 @@ from rclpy.node import Node
 def declare(
     node: Node, name: str, default, description: str, low=None, high=None, read_only: bool = True
 ):
-    """Declare a parameter and return its value. `low` and `high` are inclusive."""
+    """Declare a parameter and return its value. `low` and `high` are inclusive.
+
+    Args:
+        node: that declares it.
+        name: of the parameter.
+        default: value where none is given.
+        description: for people.
+        low: least value.
+        high: largest value.
+        read_only: whether it is fixed after the start.
+    """
     descriptor = ParameterDescriptor(description=description, read_only=read_only)
     if low is not None and isinstance(default, float):
         descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]

@@ -1,14 +1,11 @@
 """The predictor node: a camera in, its predicted frames and keypoints out.
 
-The subscription's callback only stores. One worker owns the model: it encodes what has come and
-predicts from the newest frame; a frame for which a prediction was due but which a newer one
-overtook is counted as dropped.
+What is predicted, and when, is the policy of `streaming/worker.py`; here it is wired to topics.
 """
 
 import os
 import threading
 import time
-from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -26,107 +23,45 @@ from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.model.devices import select_device
 from tkn_ros.msg import PredictedKeypoints
 from tkn_ros.nodes.conversions import (
-    NS,
     image_to_rgb,
     prediction_to_message,
     rgb_to_image,
-    to_ns,
 )
-from tkn_ros.nodes.diagnostics import Counters, diagnostics
-from tkn_ros.nodes.parameters import declare
+from tkn_ros.nodes.diagnostics import diagnostics
+from tkn_ros.nodes.predictor_parameters import declare_parameters
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.nodes.run import run
 from tkn_ros.streaming.select import make_backend
-from tkn_ros.streaming.window import Prediction, SlidingWindow
+from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.streaming.window import make_window
+from tkn_ros.streaming.worker import Worker, warm_up
 from tkn_ros.video.drawing import montage
 from tkn_ros.video.encodings import UnsupportedEncoding
+from tkn_ros.video.stamps import NS, to_ns
 
 SILENCE = 5.0  # [s] without an image, after which the node says so
-WAITING = 8  # images stored at most; a worker that is further behind will not catch up
-MADE_UP = 4  # images at most that are predicted from in a row after a hiccup
 
 
 class PredictorNode(Node):
     """See config/predict.yaml for the parameters and README.md for the topics."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('predictor')
-        window = declare(
-            self,
-            'window',
-            0,
-            'Frames observed for a prediction; 0: as the weights were trained',
-            0,
-            256,
-        )
-        self.horizon = declare(self, 'horizon', 10, 'Frames predicted', 1, 1000, read_only=False)
-        frame_rate = declare(
-            self,
-            'frame_rate',
-            0.0,
-            "Frames a second in the window and in the prediction [Hz]; 0: the camera's own rate",
-            0.0,
-            240.0,
-        )
-        self.stride = declare(
-            self, 'stride', 1, 'Predict at every stride-th image', 1, 10000, read_only=False
-        )
-        weights = declare(self, 'weights', '', 'Checkpoint (.safetensors); empty: the bundled one')
-        device = declare(self, 'device', 'auto', 'auto, cpu, cuda or cuda:N')
-        self.output_size = _output_size(
-            declare(
-                self,
-                'output_size',
-                [0, 0],
-                'Width and height [pixel] of the predicted frames; '
-                "[0, 0]: the model's own size; [-1, -1]: the camera's",
-            )
-        )
-        transport = declare(
-            self,
-            'image_transport',
-            'raw',
-            'raw: sensor_msgs/Image; compressed: '
-            'sensor_msgs/CompressedImage on the same topic + "/compressed"',
-        )
-        threads = declare(
-            self,
-            'threads',
-            0,
-            'CPU threads of the inference; 0: all cores but one, '
-            'which the middleware and the other nodes need',
-            0,
-            256,
-        )
-        backend = declare(
-            self,
-            'backend',
-            'auto',
-            'What runs the network: auto (the fastest of a '
-            'short trial at the first start), eager, compile, onnxruntime, openvino '
-            'or cuda',
-        )
-        if transport not in ('raw', 'compressed'):
-            raise ValueError(f'image_transport is "{transport}", expected "raw" or "compressed"')
-
+        p = declare_parameters(self)
+        self.output_size = p.output_size
         # a thread more than there are free cores makes inference many times slower, not faster
-        torch.set_num_threads(threads or max(1, (os.cpu_count() or 2) - 1))
-        model = load_checkpoint(weights, select_device(device))
-        self.weights = Path(weights).name or 'default'
-        engine = make_backend(model, backend, horizon=self.horizon, window=window)
-        self.window = SlidingWindow(
-            model, window, round(NS / frame_rate) if frame_rate else 0, engine
+        torch.set_num_threads(p.threads or max(1, (os.cpu_count() or 2) - 1))
+        model = load_checkpoint(p.weights, select_device(p.device))
+        self.weights = Path(p.weights).name or 'default'
+        engine = make_backend(model, p.backend, horizon=p.horizon, window=p.window)
+        window = make_window(
+            model, p.window, round(NS / p.frame_rate) if p.frame_rate else 0, engine
         )
-        _warm_up(self.window, self.horizon, self.output_size)
-
-        self.counters = Counters()
-        self.waiting: deque = deque()  # (Image or CompressedImage, whether a prediction is due)
-        self.wake = threading.Condition()
-        self.stopping = False
+        width, height = self.output_size
+        warm_up(window, p.horizon, (height, width) if width > 0 else None)
+        self.worker = Worker(window, self, p.horizon, p.stride)
         self.refused: set[str] = set()  # encodings already complained about
         self.latency_ms = 0.0
-        self.busy_ns = 0.0  # that an image takes, a running mean
-        self.last_received = time.monotonic()
         self.silent = False
         self.add_on_set_parameters_callback(self._on_parameters)
 
@@ -140,40 +75,32 @@ class PredictorNode(Node):
         self.latency_out = self.create_publisher(Float32, 'debug/latency_ms', results)
         self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', results)
 
-        self.worker = threading.Thread(target=self._work, name='inference', daemon=True)
         self.worker.start()
         topic = self.resolve_topic_name('image')
-        if transport == 'compressed':
+        if p.image_transport == 'compressed':
             topic += '/compressed'
         self.images_in = FollowingSubscription(
-            self, CompressedImage if transport == 'compressed' else Image, topic, self._on_image
+            self,
+            CompressedImage if p.image_transport == 'compressed' else Image,
+            topic,
+            self.worker.put,
         )
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
         self.create_timer(0.2, self._watch, clock=steady)
         self.create_timer(1.0, self._publish_diagnostics, clock=steady)
         self.get_logger().info(
-            f'{self.window.window} frames in, {self.horizon} out, on {self.window.device} by '
+            f'{window.window} frames in, {p.horizon} out, on {window.device} by '
             f'{engine.name} {engine.precision} ({engine.reason}); '
             f'waiting for images: {self.images_in.describe()}'
         )
 
     # ---- the executor's thread: store, watch, report
 
-    def _on_image(self, message) -> None:
-        with self.wake:
-            due = self.counters.received % self.stride == 0
-            self.counters.received += 1
-            self.last_received = time.monotonic()
-            self.waiting.append((message, due))
-            if len(self.waiting) > WAITING:
-                self.counters.dropped += self.waiting.popleft()[1]
-            self.wake.notify()
-
     def _watch(self) -> None:
         if self.images_in.follow():
             kind = 'reliable' if self.images_in.reliable else 'best effort'
             self.get_logger().info(f'subscribed again as {kind}, as the publisher offers it')
-        silence = time.monotonic() - self.last_received
+        silence = time.monotonic() - self.worker.last_received
         if silence > SILENCE and not self.silent:
             self.get_logger().warning(
                 f'no image for {silence:.0f} s on {self.images_in.describe()}. Check the topic '
@@ -185,8 +112,8 @@ class PredictorNode(Node):
     def _on_parameters(self, parameters) -> SetParametersResult:
         for parameter in parameters:  # their ranges are checked already
             if parameter.name in ('horizon', 'stride'):
-                setattr(self, parameter.name, parameter.value)
-        if 2 * self.horizon > self.frames_depth:
+                setattr(self.worker, parameter.name, parameter.value)
+        if 2 * self.worker.horizon > self.frames_depth:
             with self.offering:
                 self.destroy_publisher(self.frames_out)
                 self.frames_out = self._offer_frames()
@@ -194,111 +121,85 @@ class PredictorNode(Node):
 
     def _offer_frames(self) -> Publisher:
         # one prediction is a burst of `horizon` messages: two of them must fit
-        self.frames_depth = max(10, 2 * self.horizon)
+        self.frames_depth = max(10, 2 * self.worker.horizon)
         return self.create_publisher(Image, 'predicted_frames', self.frames_depth)
 
     def _publish_diagnostics(self) -> None:
+        window = self.worker.window
         message = diagnostics(
             f'{self.get_fully_qualified_name()}: prediction',
             self.images_in.topic,
-            self.counters,
+            self.worker.counters,
             self.silent,
             {
                 'latency_ms': f'{self.latency_ms:.1f}',
-                'busy_ms': f'{self.busy_ns / 1e6:.1f}',
-                'frame_period_s': self.window.period_ns / NS,
-                'device': self.window.device,
-                'backend': f'{self.window.backend.name} {self.window.backend.precision}',
+                'busy_ms': f'{self.worker.busy_ns / 1e6:.1f}',
+                'frame_period_s': window.period_ns / NS,
+                'device': window.device,
+                'backend': f'{window.backend.name} {window.backend.precision}',
             },
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self.diagnostics_out.publish(message)
 
-    # ---- the worker's thread: it alone touches the window and the model
+    # ---- the worker's thread: what `streaming.worker.Client` asks for
 
-    def _work(self) -> None:
-        while True:
-            with self.wake:
-                self.wake.wait_for(lambda: self.waiting or self.stopping)
-                if self.stopping:
-                    return
-                taken = list(self.waiting)
-                self.waiting.clear()
-            try:
-                self._process(taken)
-            except Exception as error:  # a frame may fail, the node goes on
-                if self.stopping or not self.context.ok():
-                    return
-                self.counters.bad += 1
-                self.get_logger().error(
-                    f'an image was passed over: {type(error).__name__}: {error}',
-                    throttle_duration_sec=5.0,
-                )
+    def read(self, item: Image | CompressedImage) -> tuple[int, np.ndarray]:
+        """The stamp [ns] and the picture of a message."""
+        return to_ns(item.header.stamp), image_to_rgb(item)
 
-    def _process(self, taken: list) -> None:
-        """Encode all that came, predict from the newest.
+    def report_bad(self, error: ValueError) -> None:
+        """Log an unusable image; an encoding only once."""
+        if not isinstance(error, UnsupportedEncoding):
+            self.get_logger().error(f'image passed over: {error}', throttle_duration_sec=5.0)
+        elif error.encoding not in self.refused:
+            self.refused.add(error.encoding)
+            self.get_logger().error(f'images passed over: {error}')
 
-        Images that a hiccup delayed are made up for where inference is faster than the camera,
-        so that it will not fall behind by it.
-        """
-        due = [message for message, is_due in taken if is_due]
-        keeping_up = self.busy_ns < 0.85 * self.window.period_ns
-        chosen = due[-MADE_UP:] if keeping_up else due[-1:]
-        self.counters.dropped += len(due) - len(chosen)
-        for message, _ in taken:
-            started = time.perf_counter_ns()
-            if not self._encode(message):
-                continue
-            if any(message is c for c in chosen) and self._listeners():
-                self._predict(message, started)
-                self.busy_ns += (time.perf_counter_ns() - started - self.busy_ns) / 8
+    def report_reset(self, reason: str) -> None:
+        """Log that the window restarts."""
+        self.get_logger().warning(f'{reason}: the window restarts')
 
-    def _encode(self, message) -> bool:
-        try:
-            image = image_to_rgb(message)
-        except ValueError as error:
-            self.counters.bad += 1
-            if not isinstance(error, UnsupportedEncoding):
-                self.get_logger().error(f'image passed over: {error}', throttle_duration_sec=5.0)
-            elif error.encoding not in self.refused:
-                self.refused.add(error.encoding)
-                self.get_logger().error(f'images passed over: {error}')
-            return False
-        reason = self.window.push(to_ns(message.header.stamp), image)
-        self.counters.encoded += 1
-        if reason:
-            self.counters.resets += 1
-            self.get_logger().warning(f'{reason}: the window restarts')
-        return True
+    def report_failure(self, error: Exception) -> None:
+        """Log what failed, unless the node is ending."""
+        if self.context.ok():
+            self.get_logger().error(
+                f'an image was passed over: {type(error).__name__}: {error}',
+                throttle_duration_sec=5.0,
+            )
 
-    def _listeners(self) -> int:
+    def wants_predictions(self) -> bool:
+        """Whether anybody listens."""
         with self.offering:
-            return sum(
+            return any(
                 p.get_subscription_count()
                 for p in (self.frames_out, self.keypoints_out, self.montage_out, self.latency_out)
             )
 
-    def _predict(self, message, started: int) -> None:
-        prediction = self.window.predict(self.horizon)
-        if prediction is None:  # the window is not full yet
-            return
-        frame_id = message.header.frame_id
-        processing = time.perf_counter_ns() - started
+    def deliver(
+        self, item: Image | CompressedImage, prediction: Prediction, processing_ns: int
+    ) -> None:
+        """Publish a prediction: keypoints first, then frames, each only if somebody listens.
+
+        Args:
+            item: the image that it starts from.
+            prediction: of `SlidingWindow.predict`.
+            processing_ns: how long it took [ns].
+        """
+        frame_id = item.header.frame_id
         if self.keypoints_out.get_subscription_count():
             self.keypoints_out.publish(
-                prediction_to_message(prediction, frame_id, processing, self.weights)
+                prediction_to_message(prediction, frame_id, processing_ns, self.weights)
             )
         age = self.get_clock().now().nanoseconds - prediction.newest.stamp_ns
         self.latency_ms = age / 1e6
-        self.counters.predictions += 1
         if self.latency_out.get_subscription_count():
             self.latency_out.publish(Float32(data=self.latency_ms))
         with self.offering:
             wants_frames = self.frames_out.get_subscription_count()
         wants_montage = self.montage_out.get_subscription_count()
         if wants_frames or wants_montage:
-            frames = self.window.render(prediction, self._render_size(prediction))
-            self.counters.frames_decoded += len(frames)
+            frames = self.worker.render(prediction, self._render_size(prediction))
             if wants_frames:
                 with self.offering:
                     for stamp, frame in zip(prediction.predicted_ns, frames):
@@ -321,33 +222,8 @@ class PredictorNode(Node):
 
     def destroy_node(self) -> None:
         """Stop the worker before the publishers go."""
-        with self.wake:
-            self.stopping = True
-            self.wake.notify()
-        self.worker.join(timeout=10)
+        self.worker.stop()
         super().destroy_node()
-
-
-def _output_size(value) -> tuple[int, int]:
-    size = tuple(value)
-    if size in ((0, 0), (-1, -1)) or (len(size) == 2 and all(8 <= s <= 4096 for s in size)):
-        return size
-    raise ValueError(
-        f'output_size is {list(size)}, expected [width, height] of 8 to 4096 pixels '
-        "each, [0, 0] for the model's own size or [-1, -1] for the camera's"
-    )
-
-
-def _warm_up(window: SlidingWindow, horizon: int, output_size: tuple[int, int]) -> None:
-    """The first passes are slow (memory, kernels to choose): have them before the first image."""
-    config = window.model.config
-    blank = np.zeros((config.height, config.width, 3), np.uint8)
-    for i in range(window.window + 1):
-        window.push(i * NS, blank)
-    if (prediction := window.predict(horizon)) is not None:
-        width, height = output_size
-        window.render(prediction, (height, width) if width > 0 else None)
-    window.clear()
 
 
 def main() -> int:

@@ -21,9 +21,15 @@ class FollowingSubscription:
     network where a reliable one would have asked for them again; a reliable subscription hears
     nothing from a best-effort camera. Call `follow` now and then: it recreates the subscription
     when the publishers have changed.
+
+    Args:
+        node: that subscribes.
+        message_type: of the topic.
+        topic: its name.
+        callback: gets each message.
     """
 
-    def __init__(self, node: Node, message_type, topic: str, callback):
+    def __init__(self, node: Node, message_type, topic: str, callback) -> None:
         self.node, self.message_type, self.topic, self.callback = (
             node,
             message_type,

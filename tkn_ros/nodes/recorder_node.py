@@ -22,7 +22,7 @@ OUR_MESSAGES = ('Keypoint', 'KeypointFrame', 'PredictedKeypoints')
 class RecorderNode(Node):
     """Records the camera (`image`) and the predictor's outputs until it is interrupted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('recorder')
         path = declare(
             self,

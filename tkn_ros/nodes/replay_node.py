@@ -25,7 +25,7 @@ class ReplayNode(Node):
     recording's own, published on /clock as well, for nodes with use_sim_time.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__('replay')
         video = declare(
             self,

@@ -5,7 +5,6 @@ of its row, for as many. Finished parts are kept in a folder, so that a stopped 
 """
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,12 +23,13 @@ from tkn_ros.evaluation.runs import (
     milliseconds,
 )
 from tkn_ros.model.build import build
-from tkn_ros.model.detector import DetectorConfig, KeypointDetector
+from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.paper.sizes import EXPLICIT, KERNELS, write_json
 from tkn_ros.training.stages import detect_keypoints, train_detector, train_predictor
+from tkn_ros.whole_file import whole_file
 
 TABLES = ('V', 'VI', 'VII', 'VIII', 'IX')
 WINDOW = 10
@@ -50,7 +50,15 @@ PREDICTORS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the paper: what to train for it, and the paper's figures (KTH, 10 -> 20, GPU)."""
+    """A line of the paper: what to train for it, and the paper's figures (KTH, 10 -> 20, GPU).
+
+    Attributes:
+        table: of the paper, as a Roman number.
+        name: of the line.
+        detector: a key of `DETECTORS`.
+        predictor: a key of `PREDICTORS`; empty: none.
+        paper: its figures.
+    """
 
     table: str
     name: str
@@ -107,9 +115,19 @@ def run_ablations(
 ) -> dict:
     """Train and evaluate what the rows of `tables` need; return the contents of results.json.
 
-    clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and the
-    detectors; what it holds already is not done again. `data` names the clips, so that a folder
-    of results is not continued on others. Raises AblationError where it was of another setting.
+    Raises AblationError where it was of another setting.
+
+    Args:
+        clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and
+            the detectors; what it holds already is not done again. `data` names the clips, so that
+            a folder of results is not continued on others.
+        budget: training steps of each part.
+        out: folder of the results.
+        tables: of the paper: 'V', 'VI', ..
+        horizon: m, frames to predict.
+        batch: examples of a step.
+        seed: of the random examples.
+        data: names the clips in the results.
     """
     settings = {
         'budget': budget,
@@ -132,7 +150,8 @@ def run_ablations(
             torch.manual_seed(seed)
             detector = build_detector(DETECTORS[row.detector])
             train_detector(detector, clips, budget, batch, seed=seed)
-            _save_detector(weights, detector)
+            with whole_file(weights) as part:
+                save_file(detector.state_dict(), part)
             results['detectors'][row.detector] = evaluate_reconstruction(detector, runs, WINDOW)
             write_json(out / 'results.json', results)
         key = f'{row.detector} + {row.predictor}'
@@ -170,15 +189,6 @@ def _train_and_predict(
         **evaluate_prediction(model, runs, WINDOW),
         'ms': milliseconds(lambda: model(frames, horizon)),
     }
-
-
-def _save_detector(path: Path, detector: KeypointDetector) -> None:
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        save_file(detector.state_dict(), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _open_results(path: Path, settings: dict) -> dict:

@@ -13,7 +13,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class Size:
-    """Parameters in millions, multiply-accumulates of one pass in 1e9 by two ways of counting."""
+    """Parameters in millions, multiply-accumulates of one pass in 1e9 by two ways of counting.
+
+    Attributes:
+        params_m: parameters, in millions.
+        gmacs_thop: multiply-accumulates as the paper counted [1e9].
+        gmacs_true: multiply-accumulates that are made [1e9].
+    """
 
     params_m: float
     gmacs_thop: float

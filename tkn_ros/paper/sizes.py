@@ -19,7 +19,7 @@ from tkn_ros.model.variants.frame_by_frame import FrameByFrame
 from tkn_ros.model.variants.sequential_predictor import INFERRED, STATED
 from tkn_ros.model.variants.tkn_sequential import LiteralSequential
 from tkn_ros.paper.flops import measure_size
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 WINDOW, SIDE = 10, 64
 KERNELS = {  # Table V: one for each layer; the mixed row keeps 3x3 where the map changes its size
@@ -33,7 +33,17 @@ EXPLICIT = PredictorConfig(latent=False, d_model=48, d_inner=192)  # Table IX: d
 
 @dataclass(frozen=True)
 class SizeRow:
-    """Figures as the paper prints them, for how it rounds; the rest as `counting.Size`."""
+    """Figures as the paper prints them, for how it rounds; the rest as `counting.Size`.
+
+    Attributes:
+        table: of the paper, as a Roman number.
+        name: of the line.
+        paper_params_m: as printed.
+        paper_g: as printed.
+        params_m: parameters, in millions.
+        gmacs_thop: multiply-accumulates as the paper counted [1e9].
+        gmacs_true: multiply-accumulates that are made [1e9].
+    """
 
     table: str
     name: str
@@ -47,7 +57,7 @@ class SizeRow:
 class DetectorPass(nn.Module):
     """All that a prediction asks of a detector: n frames encoded, n drawn on the last one."""
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
         self.detector = KeypointDetector(config)
 

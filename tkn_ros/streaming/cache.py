@@ -10,27 +10,25 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 import tkn_ros.model
 from tkn_ros.model.tkn import TKN
 
 KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
-KEPT_SHAPES = 8  # graphs in memory of each stage; `Cameras` needs so many for 128 cameras
+KEPT_SHAPES = 8  # graphs in memory of each stage
 
 
 def cache_root() -> Path | None:
     """The folder, made if need be; None where nothing can be written."""
-    root = os.environ.get('TKN_CACHE_DIR')
-    if not root:
-        base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-        root = Path(base) / 'tkn_ros' / 'engine'
-    root = Path(root)
+    given = os.environ.get('TKN_CACHE_DIR')
+    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    root = Path(given) if given else Path(base) / 'tkn_ros' / 'engine'
     with contextlib.suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
         return root if os.access(root, os.W_OK) else None
@@ -80,30 +78,18 @@ def shapes_of(inputs: tuple[Tensor, ...]) -> str:
     return '_'.join('x'.join(str(side) for side in t.shape) for t in shown)
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> bool:
-    """Let `write` make files in a temporary folder, then move them beside `path`, it last.
-
-    Where `path` exists all of them are complete. False where nothing can be written.
-    """
-    try:
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            write(Path(folder) / path.name)
-            others = [f for f in Path(folder).iterdir() if f.name != path.name]
-            for file in (*others, Path(folder) / path.name):
-                os.replace(file, path.parent / file.name)
-    except OSError:
-        return False
-    return True
+Runner = Callable[..., list[Tensor]]
 
 
 class RunnerCache:
     """Compiled stages by name and input shapes; of each the KEPT_SHAPES used last."""
 
-    def __init__(self, compile_stage: Callable):
+    def __init__(self, compile_stage: Callable[[str, tuple[Tensor, ...]], Runner]) -> None:
         self.compile_stage = compile_stage
-        self._kept: dict[str, dict] = {}  # of each stage those used last come last
+        # of each stage those used last come last
+        self._kept: dict[str, dict[tuple[torch.Size, ...], Runner]] = {}
 
-    def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable:
+    def __call__(self, stage: str, inputs: tuple[Tensor, ...]) -> Runner:
         kept, shapes = self._kept.setdefault(stage, {}), tuple(t.shape for t in inputs)
         runner = kept.pop(shapes, None)
         if runner is None:

@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError
 from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
-from tkn_ros.streaming.stages import all_stages, source_and_mean, to_bytes
+from tkn_ros.streaming.stages import all_stages, next_window, source_and_mean, to_bytes
 
 FORMATS = {'onnx': 'onnx', 'openvino': 'xml', 'torch': 'pt2'}  # their files' endings
 KEYPOINTS_TOLERANCE = 1e-3  # largest difference that the check lets pass, in the grid's units
@@ -29,9 +30,15 @@ class ExportError(ValueError):
 
 
 class WholeGraph(nn.Module):
-    """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3)."""
+    """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3).
 
-    def __init__(self, model: TKN, horizon: int, shuffle: bool):
+    Args:
+        model: the network.
+        horizon: m, frames to predict.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+    """
+
+    def __init__(self, model: TKN, horizon: int, shuffle: bool) -> None:
         super().__init__()
         self.stages = nn.ModuleDict(all_stages(model, shuffle))
         self.horizon, self.residual = horizon, model.config.predictor.residual
@@ -40,13 +47,9 @@ class WholeGraph(nn.Module):
         b, n = (int(side) for side in frames.shape[:2])
         keypoints, *features = self.stages['encode'](frames.flatten(0, 1))
         newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
-        known = keypoints.unflatten(0, (b, n))  # (B, n + predicted so far, K, 3)
-        while int(known.shape[1]) < n + self.horizon:
-            following = self.stages['predict'](known[:, -n:])
-            if self.residual:
-                following = following + known[:, -1:]
-            known = torch.cat([known, following], 1)
-        predicted = known[:, n : n + self.horizon]
+        known = keypoints.unflatten(0, (b, n))  # (B, n, K, 3)
+        predict = next_window(self.stages['predict'], self.residual)
+        predicted = rollout(predict, known, self.horizon)
         source = frames[:, -1]
         if 'background' in self.stages:
             source = source_and_mean(frames)
@@ -56,7 +59,13 @@ class WholeGraph(nn.Module):
 
 @dataclass(frozen=True)
 class Exported:
-    """One file and how far it is from the reference: of keypoints, and of frames' bytes."""
+    """One file and how far it is from the reference: of keypoints, and of frames' bytes.
+
+    Attributes:
+        path: of the file.
+        keypoints_error: largest difference, in the grid's units.
+        frames_error: largest difference of a byte.
+    """
 
     path: Path
     keypoints_error: float
@@ -72,10 +81,19 @@ def export(
     cameras: int = 1,
     window: int = 0,
 ) -> list[Exported]:
-    """Write the network into `folder`; kind: one of FORMATS; parts: 'whole' or 'stages'.
+    """Write the network into a folder, read it again and compare.
 
     Raises BackendError where a package is missing, ExportError where the written file, read again
     and run, differs from the reference by more than KEYPOINTS_TOLERANCE or FRAMES_TOLERANCE.
+
+    Args:
+        model: the network.
+        folder: where files are written.
+        kind: one of FORMATS.
+        parts: 'whole' or 'stages'.
+        horizon: m, frames to predict.
+        cameras: B, cameras in a batch.
+        window: n, frames observed.
     """
     if kind not in FORMATS:
         raise ExportError(f'format "{kind}" is unknown; use one of {", ".join(FORMATS)}')
@@ -217,8 +235,8 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
     if keypoints_error > KEYPOINTS_TOLERANCE or frames_error > FRAMES_TOLERANCE:
         raise ExportError(
             f'{path}: read again it differs from the reference by {keypoints_error:.2g} in the '
-            f'keypoints and {frames_error} of 255 in the frames, more than {KEYPOINTS_TOLERANCE} and '
-            f'{FRAMES_TOLERANCE}; do not use it, try another format'
+            f'keypoints and {frames_error} of 255 in the frames, more than '
+            f'{KEYPOINTS_TOLERANCE} and {FRAMES_TOLERANCE}; do not use it, try another format'
         )
     return Exported(path, keypoints_error, frames_error)
 

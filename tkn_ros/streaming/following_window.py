@@ -30,9 +30,8 @@ class FollowingWindow(SlidingWindow):
         window: int = 0,
         period_ns: int = 0,
         backend: Backend | None = None,
-        stride: int = 1,
-    ):
-        super().__init__(model, window, period_ns, backend, stride)
+    ) -> None:
+        super().__init__(model, window, period_ns, backend)
         config = model.config.following
         self.follower = Follower(config.keypoints, HISTORY * self.window + 1, self.window)
         self._small: deque[np.ndarray] = deque(maxlen=max(EARLIER) + 1)
@@ -49,21 +48,21 @@ class FollowingWindow(SlidingWindow):
         self._small.clear()
 
     def push(self, stamp_ns: int, image: np.ndarray) -> str:
-        reason = self.admit(stamp_ns)
-        if reason is None:
-            return ''
-        grey = to_grey(image)
-        if self._ring and grey.shape != self._grey.shape:
-            reason = f'the picture became {image.shape[1]}x{image.shape[0]}'
+        height, width = image.shape[:2]
+        changed = bool(self._ring) and self._ring[-1].image.shape[:2] != (height, width)
+        if changed:  # points of another picture mean nothing
             self.clear()
             self.resets += 1
-        self._grey = grey
+        reason = super().push(stamp_ns, image)
+        return f'the picture became {width}x{height}' if changed else reason
+
+    def _observe(self, stamp_ns: int, image: np.ndarray) -> Observation:
         self._small.append(self._to_detector(image))
         frames = np.stack([self._small[-1 - min(k, len(self._small) - 1)] for k in (0, *EARLIER)])
         motion = self.backend.run('detect', torch.from_numpy(frames)[None])[0]
-        self.follower.push(grey, motion[0].float().cpu().numpy())
-        self.keep(Observation(stamp_ns, _NO_KEYPOINTS, [], image, self.to_size(image)))
-        return reason
+        self._grey = to_grey(image)
+        self.follower.push(self._grey, motion[0].float().cpu().numpy())
+        return Observation(stamp_ns, _NO_KEYPOINTS, [], image, self._to_size(image))
 
     def _to_detector(self, image: np.ndarray) -> np.ndarray:
         config = self.model.config.following.detector
@@ -88,7 +87,6 @@ class FollowingWindow(SlidingWindow):
         active = self.follower.active & (known.sum(0) >= min(LEAST_KNOWN, self.window))
         length = max(horizon, self.window)  # what is drawn needs the whole window's length
         means, sigmas = self._predict(tracks, known, active, length)
-        self._since_prediction = 0
         size = self._grey.shape
         intensity = self.follower.intensity
 

@@ -37,7 +37,13 @@ def to_onnx(
     inputs: Sequence[Tensor],
     names: tuple[list[str], list[str]],
 ) -> bytes:
-    """An ONNX file's bytes. Needs the package onnx; ImportError without it."""
+    """An ONNX file's bytes. Needs the package onnx; ImportError without it.
+
+    Args:
+        module: the network or stage.
+        inputs: examples of what goes in.
+        names: of inputs and outputs.
+    """
     import onnx  # noqa: F401 - torch's own message does not say how to install it
 
     buffer = io.BytesIO()
@@ -56,7 +62,13 @@ def to_onnx(
 
 
 def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[str], list[str]]):
-    """An `openvino.Model`."""
+    """An `openvino.Model`.
+
+    Args:
+        module: the network or stage.
+        inputs: examples of what goes in.
+        names: of inputs and outputs.
+    """
     import openvino
 
     with torch.no_grad(), warnings.catch_warnings():

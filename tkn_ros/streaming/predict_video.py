@@ -8,12 +8,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-from rosbags.typesys import Stores, get_typestore
 from tqdm import tqdm
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.window import SlidingWindow
-from tkn_ros.video.bag_writer import BagWriter
+from tkn_ros.streaming.window import SlidingWindow, make_window
+from tkn_ros.video.bag_writer import IMAGE_TYPE, BagWriter, image_serialiser
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.drawing import fit, side_by_side
 from tkn_ros.video.frame import VideoError
@@ -21,15 +20,18 @@ from tkn_ros.video.source import Source
 from tkn_ros.video.writers import VideoWriter, write_gif, write_image
 
 CAMERA_TOPIC, PREDICTED_TOPIC = '/camera/image_raw', '/tkn/predicted_frames'
-_IMAGE = 'sensor_msgs/msg/Image'
 
 
 @dataclass(frozen=True)
 class PredictedFrame:
     """A predicted frame, (H, W, 3) uint8; at: the time that it shows, from: when it was predicted.
 
-    number: of the frame of the recording that it stands for. actual: that frame, (H', W', 3), or
-    None after the end.
+    Attributes:
+        number: of the frame of the recording that it stands for.
+        at_ns: the time that it shows [ns].
+        from_ns: when it was predicted [ns].
+        image: (H, W, 3) uint8 RGB.
+        actual: that frame, (H', W', 3), or None after the end.
     """
 
     number: int
@@ -48,13 +50,19 @@ def predict_frames(
 ) -> Iterator[PredictedFrame]:
     """What had been predicted for each moment, `horizon` frames at a time.
 
-    The first prediction is made when the window is full, each other one when the moments of the
-    one before have passed, and one at the end, which runs on into the future. size: (height,
-    width) of the frames, None for the source's. last: the one at the end only.
+    The first prediction is made when the window is full, each other one when the moments of the one
+    before have passed, and one at the end, which runs on into the future.
 
     Raises VideoError where the recording is shorter than the window, or stops too long within.
+
+    Args:
+        model: the network.
+        source: what frames are read from.
+        horizon: m, frames to predict.
+        size: (height, width) of the frames, None for the source's.
+        last: the one at the end only.
     """
-    window = SlidingWindow(model, period_ns=round(1e9 / source.fps))
+    window = make_window(model, period_ns=round(1e9 / source.fps))
     size = size or (source.height, source.width)
     waiting: list[PredictedFrame] = []  # predicted, and not yet known what came
     number, ready, newest = -1, False, None
@@ -116,7 +124,14 @@ def predict_video(
 ) -> int:
     """Write what `predict_frames` gives to an .mp4, .gif, .mcap or folder; returns how many.
 
-    compare: with the actual frames beside, or in a bag on a topic of their own.
+    Args:
+        model: the network.
+        source: what frames are read from.
+        out: an .mp4, .gif, .mcap or folder.
+        horizon: m, frames to predict.
+        size: (height, width) of the frames; None: the source's.
+        compare: with the actual frames beside, or in a bag on a topic of their own.
+        last: the one at the end only.
     """
     if isinstance(source, CameraSource):
         raise VideoError(
@@ -167,25 +182,13 @@ def _to_folder(out: Path, frames: Iterator[PredictedFrame], fps: float, compare:
 
 
 def _to_bag(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
-    store = get_typestore(Stores.ROS2_JAZZY)
+    serialise = image_serialiser()
     with BagWriter(out) as writer:
         for shown in frames:
             writer.write_raw(
-                PREDICTED_TOPIC, _IMAGE, _message(store, shown.image, shown.at_ns), shown.from_ns
+                PREDICTED_TOPIC, IMAGE_TYPE, serialise(shown.image, shown.at_ns), shown.from_ns
             )
             if compare and shown.actual is not None:
                 writer.write_raw(
-                    CAMERA_TOPIC, _IMAGE, _message(store, shown.actual, shown.at_ns), shown.at_ns
+                    CAMERA_TOPIC, IMAGE_TYPE, serialise(shown.actual, shown.at_ns), shown.at_ns
                 )
-
-
-def _message(store, image: np.ndarray, stamp_ns: int) -> bytes:
-    """A sensor_msgs/Image, serialised."""
-    types = store.types
-    stamp = types['builtin_interfaces/msg/Time'](stamp_ns // 10**9, stamp_ns % 10**9)
-    header = types['std_msgs/msg/Header'](stamp, 'camera')
-    height, width = image.shape[:2]
-    message = types[_IMAGE](
-        header, height, width, 'rgb8', 0, 3 * width, np.ascontiguousarray(image).reshape(-1)
-    )
-    return bytes(store.serialize_cdr(message, _IMAGE))

@@ -7,9 +7,9 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, render_context
+from tkn_ros.video.metrics import clip_psnr
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
-CAP = 60.0  # [dB] that equal frames count as
 
 
 def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
@@ -17,6 +17,11 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
 
     (window + horizon, H, W, 3) uint8 each, the same at every call: a street seen by a camera that
     stands still, and one that does not.
+
+    Args:
+        model: the network.
+        window: n, frames observed.
+        horizon: m, frames to predict.
     """
     from tkn_ros.synthetic.render import render_clip  # only where there is something to try
 
@@ -30,7 +35,13 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
 
 
 def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
-    """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time."""
+    """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time.
+
+    Args:
+        backend: what runs the network.
+        clip: (n + m, H, W, 3) uint8.
+        window: n, frames observed.
+    """
     keypoints = []
     for frame in clip[:window]:
         newest, features = backend.encode(np.ascontiguousarray(frame[None]))
@@ -41,24 +52,23 @@ def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
     return backend.render(predicted, newest, features, source)[0]
 
 
-def psnr(predicted: np.ndarray, truth: np.ndarray) -> float:
-    """[dB], for each frame and then averaged; equal frames count as CAP."""
-    error = np.mean((predicted / 255.0 - truth / 255.0) ** 2, axis=(1, 2, 3))
-    return float(np.mean(np.minimum(CAP, -10 * np.log10(np.maximum(error, 1e-12)))))
-
-
-def loss(
+def quality_loss(
     drawn: Sequence[np.ndarray], reference: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 ) -> float:
     """What a backend's pictures lose against the reference's [dB], mean over clips.
 
-    Of each clip the worse of two: the loss on this very clip, and that which the backend's
-    rounding would cost where it has nothing to do with the reference's own error. By chance the
-    two may cancel, which they will not on the next clip.
+    Of each clip the worse of two: the loss on this very clip, and that which the backend's rounding
+    would cost where it has nothing to do with the reference's own error. By chance the two may
+    cancel, which they will not on the next clip.
+
+    Args:
+        drawn: frames of each clip, by the backend.
+        reference: the same, by the reference.
+        truth: the true frames of each clip.
     """
     losses = []
     for mine, right, true in zip(drawn, reference, truth):
-        rounding, error = (np.mean((a / 255.0 - right / 255.0) ** 2) for a in (mine, true))
+        rounding, error = (float(np.mean((a / 255.0 - right / 255.0) ** 2)) for a in (mine, true))
         expected = 10 * np.log10(1 + rounding / max(error, 1e-6))
-        losses.append(max(psnr(right, true) - psnr(mine, true), expected))
+        losses.append(max(clip_psnr(right, true) - clip_psnr(mine, true), expected))
     return float(np.mean(losses))

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import DecoderLayer
+from tkn_ros.model.detector_layers import DecoderLayer, combine_halves
 
 FEW_CHANNELS = 8  # so few outputs fill a vector register to a half at most
 
@@ -29,11 +29,18 @@ class ShuffledConvolution(nn.Module):
     the s residues r becomes a group of output channels, each c a tap of the new kernel. The groups
     are outermost, unlike `F.pixel_shuffle`'s, so that runtimes with channels innermost move whole
     runs of them.
+
+    Args:
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        stride: of the convolution.
+        padding: of the convolution.
+        output_padding: of the convolution.
     """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
-    ):
+    ) -> None:
         super().__init__()
         channels, outs, kernel, _ = weight.shape
         taps = {
@@ -83,7 +90,16 @@ def padded_convolution(
     columns: tuple[int, int],
     stride: int = 1,
 ) -> Tensor:
-    """`F.conv2d` with so many rows and columns of zeros before and after."""
+    """`F.conv2d` with so many rows and columns of zeros before and after.
+
+    Args:
+        x: (B, C, H, W).
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        rows: zeros before and after.
+        columns: zeros before and after.
+        stride: of the convolution.
+    """
     if len({*rows, *columns}) == 1:
         return F.conv2d(x, weight, bias, stride, padding=rows[0])
     return F.conv2d(F.pad(x, (*columns, *rows)), weight, bias, stride)
@@ -96,11 +112,19 @@ def blocks_to_pixels(x: Tensor, s: int) -> Tensor:
 
 
 class TransposedConvolution(nn.Module):
-    """A plain transposed convolution with the interface of `ShuffledConvolution`."""
+    """A plain transposed convolution with the interface of `ShuffledConvolution`.
+
+    Args:
+        weight: of the convolution.
+        bias: of the convolution, or None.
+        stride: of the convolution.
+        padding: of the convolution.
+        output_padding: of the convolution.
+    """
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
-    ):
+    ) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
@@ -117,7 +141,7 @@ class BlockConvolution(nn.Module):
     machine idle; as four pixels' twelve, by a kernel one larger at stride 2, they fill it.
     """
 
-    def __init__(self, convolution: ShuffledConvolution):
+    def __init__(self, convolution: ShuffledConvolution) -> None:
         super().__init__()
         self.plain = convolution  # for odd sizes
         weight = convolution.weight
@@ -148,7 +172,7 @@ class ChannelNorm(nn.Module):
     draws a fifth faster in bfloat16 and twice as fast in float32.
     """
 
-    def __init__(self, norm: nn.GroupNorm):
+    def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
         self.weight = nn.Parameter(norm.weight.detach()[:, None, None], requires_grad=False)
         self.bias = nn.Parameter(norm.bias.detach()[:, None, None], requires_grad=False)
@@ -173,17 +197,23 @@ class SharedLayer(nn.Module):
     """One decoder layer whose second half of channels is the same for every target.
 
     (B, m, C, h, w) of the targets and (B, C, h, w) of the background -> (B, m, out, h', w').
-    shuffle: by `ShuffledConvolution` and `BlockConvolution`. channel_norm: by `ChannelNorm`.
+
+    Args:
+        layer: a decoder layer.
+        shuffle: by `ShuffledConvolution` and `BlockConvolution`.
+        channel_norm: by `ChannelNorm`.
     """
 
-    def __init__(self, layer: DecoderLayer, shuffle: bool = True, channel_norm: bool = False):
+    def __init__(
+        self, layer: DecoderLayer, shuffle: bool = True, channel_norm: bool = False
+    ) -> None:
         super().__init__()
         conv = layer.conv
-        weight, half = conv.weight.detach(), conv.in_channels // 2
-        settings = conv.stride[0], conv.padding[0], conv.output_padding[0]
+        of_target, of_source = (half.detach() for half in layer.split_weight())
+        settings = layer.geometry
         make = ShuffledConvolution if shuffle or settings[::2] == (1, 0) else TransposedConvolution
-        self.of_target = make(weight[:half], None, *settings)
-        self.of_background = make(weight[half:], conv.bias.detach(), *settings)
+        self.of_target = make(of_target, None, *settings)
+        self.of_source = make(of_source, conv.bias.detach(), *settings)
         if shuffle and settings[::2] == (1, 0) and conv.out_channels <= FEW_CHANNELS:
             self.of_target = BlockConvolution(self.of_target)
         self.norm = layer.norm
@@ -192,11 +222,5 @@ class SharedLayer(nn.Module):
 
     def forward(self, d: Tensor, h: Tensor) -> Tensor:
         b, m = d.shape[:2]
-        x = self.of_target(d.flatten(0, 1))  # (B*m, out, h', w')
-        shared = self.of_background(h)  # (B, out, h', w')
-        if b == 1:
-            x = x + shared
-        else:
-            x = (x.unflatten(0, (b, m)) + shared[:, None]).flatten(0, 1)
-        x = x if self.norm is None else F.leaky_relu(self.norm(x), 0.2)
+        x = combine_halves(self.of_target(d.flatten(0, 1)), self.of_source(h), self.norm)
         return x.unflatten(0, (b, m))

@@ -20,8 +20,9 @@ import torch
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, render_context
-from tkn_ros.streaming.cache import cache_of, write_whole
-from tkn_ros.streaming.quality import MAX_LOSS, loss, predict_clip, synthetic_clips
+from tkn_ros.streaming.cache import cache_of
+from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
+from tkn_ros.whole_file import whole_file
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
 ROUNDS, REPETITIONS = 4, 4  # of the trial
@@ -31,7 +32,14 @@ PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 @dataclass(frozen=True)
 class Trial:
-    """What one backend did: median time of a whole prediction, see `quality.loss`."""
+    """What one backend did: median time of a whole prediction, see `quality_loss`.
+
+    Attributes:
+        name: of the backend.
+        precision: of the backend.
+        ms: median time of a whole prediction [ms].
+        psnr_loss_db: see `quality_loss` [dB].
+    """
 
     name: str
     precision: str
@@ -55,12 +63,18 @@ def make_backend(
 ) -> Backend:
     """The backend `name`, one of NAMES, for the device that the model's weights are on.
 
-    precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
-    its usual one. threads: CPU threads; 0 takes torch's number. horizon, window (0: the model's)
-    and cameras are what `auto` tries; the backend takes any. cached: keep converted graphs and the
-    choice in the folder of `cache.py`.
-
     Raises BackendError with the way out for a backend or a precision that cannot be had here.
+
+    Args:
+        model: the network.
+        name: one of NAMES.
+        precision: 'float32', 'bfloat16', 'float16' or 'int8', as far as the backend has it; '' for
+            its usual one.
+        threads: CPU threads; 0 takes torch's number.
+        horizon: frames to predict that `auto` tries; the backend takes any.
+        window: frames observed that `auto` tries, 0: the model's; the backend takes any.
+        cameras: B that `auto` tries; the backend takes any.
+        cached: keep converted graphs and the choice in the folder of `cache.py`.
     """
     if name not in NAMES:
         raise BackendError(f'backend "{name}" is unknown; use one of {", ".join(NAMES)}')
@@ -134,7 +148,13 @@ def _type(model: TKN) -> str:
 def prediction_step(backend: Backend, frames: np.ndarray, window: int, horizon: int):
     """A function that does all that a new frame asks for: encode, predict, draw.
 
-    frames: (B, H, W, 3) uint8. It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
+    It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
+
+    Args:
+        backend: what runs the network.
+        frames: (B, H, W, 3) uint8.
+        window: n, frames observed.
+        horizon: m, frames to predict.
     """
     first, _ = backend.encode(frames)
     ring = [first] * window
@@ -166,7 +186,7 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
             continue
         try:
             backend = _make(model, name, precision, threads, folder)
-            lost = loss(_draw(backend, clips, window), reference, truth)
+            lost = quality_loss(_draw(backend, clips, window), reference, truth)
         except (BackendError, RuntimeError) as error:
             refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
             continue
@@ -265,4 +285,5 @@ def _write(folder: Path | None, key: str, backend: Backend, busy: bool) -> None:
         'busy': busy,
     }
     text = json.dumps(choices, indent=1)
-    write_whole(folder / 'choices.json', lambda path: path.write_text(text))
+    with contextlib.suppress(OSError), whole_file(folder / 'choices.json') as part:
+        part.write_text(text)

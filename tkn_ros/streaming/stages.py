@@ -10,6 +10,7 @@ The weights are copies: later training of the model does not change a stage.
 """
 
 import copy
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ from tkn_ros.streaming.rewrites import SharedLayer
 class Encode(nn.Module):
     """(B, H, W, 3) uint8 -> keypoints (B, K, 3), features h_1 .. h_n."""
 
-    def __init__(self, detector: KeypointDetector):
+    def __init__(self, detector: KeypointDetector) -> None:
         super().__init__()
         self.detector = frozen_copy(detector)
 
@@ -51,7 +52,7 @@ class Predict(nn.Module):
     move.
     """
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.predictor = frozen_copy(model.predictor)
 
@@ -63,10 +64,20 @@ class Predict(nn.Module):
         return predicted.to(keypoints.dtype)
 
 
+def next_window(stage: Callable[[Tensor], Tensor], residual: bool) -> Callable[[Tensor], Tensor]:
+    """The whole predictor from its stage `Predict`: (B, n, K, 3) -> (B, n, K, 3)."""
+
+    def predict(window: Tensor) -> Tensor:
+        following = stage(window)
+        return following + window[:, -1:] if residual else following
+
+    return predict
+
+
 class Background(nn.Module):
     """A window of frames, (B, n, H, W, 3) uint8 -> the background's drift, (B, 13, H, W)."""
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.net = frozen_copy(model.background)
 
@@ -89,7 +100,12 @@ class Render(nn.Module):
     The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
     size than the network's: see `KeypointDetector.decode`. Where the background goes on (`window`
     is then that of the weights) the frame is (B, H, W, 6), its last three channels the window's
-    mean, and the drift follows h_n. shuffle and channel_norm: the rewrites of `SharedLayer`.
+    mean, and the drift follows h_n.
+
+    Args:
+        detector: whose decoder is taken.
+        shuffle, channel_norm: the rewrites of `SharedLayer`.
+        window: n, frames observed.
     """
 
     def __init__(
@@ -98,7 +114,7 @@ class Render(nn.Module):
         shuffle: bool = True,
         channel_norm: bool = False,
         window: int = 0,
-    ):
+    ) -> None:
         super().__init__()
         detector = frozen_copy(detector)
         self.window = window
@@ -109,7 +125,13 @@ class Render(nn.Module):
 
     def decode(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """The decoder's output d_n, or by how much it differs from that for the frame's own
-        keypoints: (B, m, C_out, H, W)."""
+        keypoints: (B, m, C_out, H, W).
+
+        Args:
+            keypoints: (B, K, 3) of the targets, or (B, m, K, 3) in the stage `Render`.
+            source_keypoints: (B, K, 3), those of the newest frames.
+            features: of the source, as `encode` gives them.
+        """
         moves = self.config.output == 'change'
         if moves:  # drawn along with the others
             keypoints = torch.cat([source_keypoints[:, None], keypoints], 1)  # (B, 1 + m, K, 3)
@@ -148,7 +170,7 @@ class PlainRender(nn.Module):
     At another size than the network's the picture is resized.
     """
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.model = frozen_copy(model)
 
@@ -167,7 +189,13 @@ class PlainRender(nn.Module):
 
 
 def render_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -> nn.Module:
-    """The fast `Render` where the network allows it, otherwise the network's `render`."""
+    """The fast `Render` where the network allows it, otherwise the network's `render`.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
+    """
     if model.detector.skips and not isinstance(model, TKNSequential):
         window = model.config.window if model.background else 0
         return Render(model.detector, shuffle, channel_norm, window)
@@ -179,7 +207,13 @@ def all_stages(
     shuffle: bool = True,
     channel_norm: bool = False,
 ) -> dict[str, nn.Module]:
-    """'encode', 'predict', 'draw' and, where the background goes on, 'background'."""
+    """'encode', 'predict', 'draw' and, where the background goes on, 'background'.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
+    """
     stages = {
         'encode': Encode(model.detector),
         'predict': Predict(model),

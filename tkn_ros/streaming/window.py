@@ -23,14 +23,16 @@ RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
 class SlidingWindow:
     """Turns a stream of stamped frames into predictions.
 
-    window: n, frames observed; 0 takes the model's own. period_ns: time between two samples of
-    the window; 0 follows the camera (median of its recent intervals). The window is sampled by
-    stamp: at each of its n moments the keypoints of the nearest frame within half a period are
-    taken, and where a frame was lost they are interpolated between its neighbours.
+    The window is sampled by stamp: at each of its n moments the keypoints of the nearest frame
+    within half a period are taken, and where a frame was lost they are interpolated between its
+    neighbours.
 
-    stride: a prediction is `due` after so many frames; the paper's periodic correction, where
-    prediction runs at N times the camera's rate, is horizon / N. backend: what runs the network,
-    see `choose.make_backend`; None for eager PyTorch.
+    Args:
+        model: in evaluation mode.
+        window: n, frames observed; 0 takes the model's own.
+        period_ns: time between two samples of the window [ns]; 0 follows the camera (median of
+            its recent intervals).
+        backend: what runs the network, see `select.make_backend`; None for eager PyTorch.
     """
 
     def __init__(
@@ -39,15 +41,10 @@ class SlidingWindow:
         window: int = 0,
         period_ns: int = 0,
         backend: Backend | None = None,
-        stride: int = 1,
-    ):
+    ) -> None:
         self.model = model
         self.backend = backend or EagerBackend(model)
         self.device = self.backend.device
-        if stride < 1:
-            raise ValueError(f'stride is {stride}, expected at least 1 frame')
-        self.stride = stride
-        self._since_prediction = stride
         self.window = window or model.config.window
         if self.window < 1:
             raise ValueError(f'window is {window}, expected at least 1 frame')
@@ -95,16 +92,15 @@ class SlidingWindow:
         Returns why the window was emptied before it, or '' (the usual case). A frame with the
         stamp of the newest one is a duplicate and changes nothing.
         """
-        reason = self.admit(stamp_ns)
+        reason = self._admit(stamp_ns)
         if reason is None:
             return ''
-        frame = self.to_size(image)
-        keypoints, features = self.backend.encode(frame[None])  # (1, K, 3)
-        self.keep(Observation(stamp_ns, keypoints[0], features, image, frame))
+        self._ring.append(self._observe(stamp_ns, image))
+        self._trim()
         return reason
 
-    def admit(self, stamp_ns: int) -> str | None:
-        """The first half of `push`: note the time of a new frame, None for a duplicate's."""
+    def _admit(self, stamp_ns: int) -> str | None:
+        """Note the time of a new frame: why the window was emptied, or None for a duplicate."""
         reason = ''
         if self._ring:
             interval = stamp_ns - self._ring[-1].stamp_ns
@@ -118,11 +114,15 @@ class SlidingWindow:
                 self._intervals.append(interval)
         return reason
 
-    def keep(self, observation: Observation) -> None:
-        """The second half of `push`: the encoded frame joins the ring."""
-        self._ring.append(observation)
-        self._since_prediction += 1
-        self._trim()
+    def _observe(self, stamp_ns: int, image: np.ndarray) -> Observation:
+        frame = self._to_size(image)
+        keypoints, features = self.backend.encode(frame[None])  # (1, K, 3)
+        return Observation(stamp_ns, keypoints[0], features, image, frame)
+
+    def _to_size(self, image: np.ndarray) -> np.ndarray:
+        """Any (H, W, 3) uint8 at the network's size."""
+        config = self.model.config
+        return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
 
     def _discontinuity(self, interval: int) -> str:
         if interval < 0:
@@ -130,11 +130,6 @@ class SlidingWindow:
         if self._intervals and interval > self._max_gap_ns:
             return f'no frame came for {interval / 1e9:.3f} s'
         return ''
-
-    def to_size(self, image: np.ndarray) -> np.ndarray:
-        """Any (H, W, 3) uint8 at the network's size."""
-        config = self.model.config
-        return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
 
     def _trim(self) -> None:
         """Keep what the window can still need: of older frames the features are not, and pictures
@@ -200,11 +195,6 @@ class SlidingWindow:
         """True once `predict` has all the frames that it needs."""
         return self.moments() is not None
 
-    @property
-    def due(self) -> bool:
-        """True if the window is full and `stride` frames have come since the last prediction."""
-        return self._since_prediction >= self.stride and self.ready
-
     def predict(self, horizon: int) -> Prediction | None:
         """The next `horizon` keypoint sets, or None while the window is not full."""
         sample = self.sample()
@@ -212,14 +202,6 @@ class SlidingWindow:
             return None
         moments, observed, seen = sample
         predicted = self.backend.predict(observed[None], horizon)[0]  # (m, K, 3)
-        return self.make_prediction(moments, observed, seen, predicted)
-
-    def make_prediction(
-        self, moments: list[int], observed: Tensor, seen: list[Observation], predicted: Tensor
-    ) -> Prediction:
-        """What `predict` makes of a sample of the window and the keypoints predicted from it."""
-        self._since_prediction = 0
-        horizon = len(predicted)
         period = self.period_ns
         return Prediction(
             period,
@@ -241,13 +223,13 @@ class SlidingWindow:
         keypoints = torch.from_numpy(prediction.predicted)[None].to(
             source_keypoints
         )  # (1, m, K, 3)
-        frames, images = self.window_images(prediction, size)
+        frames, images = self._images(prediction, size)
         features, source = render_context(
             self.backend, prediction.newest.features, frames[None], images[None]
         )
         return self.backend.render(keypoints, source_keypoints, features, source)[0]
 
-    def window_images(
+    def _images(
         self,
         prediction: Prediction,
         size: tuple[int, int] | None,

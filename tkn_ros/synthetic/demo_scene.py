@@ -9,7 +9,7 @@ import numpy as np
 from tkn_ros.synthetic.motion import Camera, Path
 from tkn_ros.synthetic.painting import Light
 from tkn_ros.synthetic.props import Post
-from tkn_ros.synthetic.random_scenes import road_tile
+from tkn_ros.synthetic.random_parts import road_tile
 from tkn_ros.synthetic.scene import Scene, Strip
 from tkn_ros.synthetic.sensor import Sensor
 from tkn_ros.synthetic.textures import backdrop, texture

@@ -28,7 +28,7 @@ class View:
     cy: float
     matrix: np.ndarray = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         sy, cyw, sp, cp = sin(self.yaw), cos(self.yaw), sin(self.pitch), cos(self.pitch)
         sr, cr = sin(self.roll), cos(self.roll)
         right, ahead = np.array([cyw, 0, -sy]), np.array([sy * cp, sp, cyw * cp])

@@ -13,7 +13,7 @@ from tkn_ros.synthetic.textures import colour, texture
 class Shape:
     """A textured flat body, or a chain of swinging bars: ellipse, polygon, star, blob, chain."""
 
-    def __init__(self, rng, path, size: float, kind=None, upright=False, tile=None):
+    def __init__(self, rng, path, size: float, kind=None, upright=False, tile=None) -> None:
         self.path, self.size, self.upright = path, size, upright
         self.kind = kind or ('ellipse', 'polygon', 'star', 'blob', 'chain')[rng.integers(5)]
         n = {'ellipse': 24, 'polygon': int(rng.integers(3, 7)), 'star': 10, 'blob': 28}.get(
@@ -88,7 +88,7 @@ class Shape:
 class Post:
     """Something fixed beside the way: a pole, a tree, a box; it hides what is behind it."""
 
-    def __init__(self, rng, path, kind=None, height=None, leaves=18):
+    def __init__(self, rng, path, kind=None, height=None, leaves=18) -> None:
         self.path = path
         self.kind = kind or ('pole', 'tree', 'box')[rng.integers(3)]
         self.height = height or {'pole': 5.0, 'tree': 5.5, 'box': 1.6}[self.kind] * rng.uniform(

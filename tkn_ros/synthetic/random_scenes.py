@@ -7,13 +7,19 @@ from math import exp, log, pi, sin
 import numpy as np
 
 from tkn_ros.synthetic.motion import Camera, Path
-from tkn_ros.synthetic.painting import Light
 from tkn_ros.synthetic.props import Post, Shape
+from tkn_ros.synthetic.random_parts import (
+    random_back,
+    random_light,
+    random_sensor,
+    random_swings,
+    random_walker,
+    road_tile,
+    some,
+)
 from tkn_ros.synthetic.scene import Scene, Strip
-from tkn_ros.synthetic.sensor import Sensor
-from tkn_ros.synthetic.textures import backdrop, colour, texture
+from tkn_ros.synthetic.textures import colour, texture
 from tkn_ros.synthetic.vehicles import Vehicle
-from tkn_ros.synthetic.walkers import Walker
 
 
 def random_scene(rng, size: int) -> Scene:
@@ -27,88 +33,6 @@ def random_scene(rng, size: int) -> Scene:
     return scene
 
 
-def _some(rng, *choices):
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _swings(rng, chance, **limits):
-    """Each named swing with the given chance: amplitude up to its limit, periods of 1 to 12 s."""
-    return {
-        name: (
-            limit * rng.uniform(0.2, 1),
-            2 * pi / exp(rng.uniform(0, log(12))),
-            rng.uniform(0, 2 * pi),
-        )
-        for name, limit in limits.items()
-        if rng.random() < chance
-    }
-
-
-def _light(rng):
-    return Light(
-        rng.uniform(0.6, 1.15),
-        rng.uniform(0.1, 0.55),
-        bool(rng.random() < 0.6),
-        (rng.normal(0, 0.7), rng.normal(0, 0.6)),
-        (_some(rng, -0.7, 0.7), -0.4),
-    )
-
-
-def _sensor(rng, grey_chance):
-    grey = bool(rng.random() < grey_chance)
-    drift = rng.uniform(0.02, 0.3) if rng.random() < 0.25 else 0.0
-    return Sensor(
-        exp(rng.normal(0, 0.22)),
-        exp(rng.normal(0, 0.25)),
-        max(0.0, rng.normal(0, 0.06)),
-        tuple(np.exp(rng.normal(0, 0.08, 3))),
-        (drift, 2 * pi / rng.uniform(0.7, 8), rng.uniform(0, 6)),
-        rng.uniform(0.3, 6) if rng.random() < 0.7 else 0.0,
-        rng.uniform(0.2, 0.9) if rng.random() < 0.3 else 0.0,
-        int(rng.integers(45, 95)) if rng.random() < 0.3 else 0,
-        grey,
-    )
-
-
-def _gait(rng):
-    return _some(
-        rng,
-        ('walk', rng.uniform(0.7, 1.8)),
-        ('walk', rng.uniform(1.0, 1.6)),
-        ('jog', rng.uniform(2, 3)),
-        ('run', rng.uniform(3, 6)),
-        (_some(rng, 'wave', 'clap', 'box', 'greet'), 0.0),
-    )
-
-
-def _walker(rng, x, z, span, heading=None, **kind):
-    action, speed = _gait(rng)
-    path = Path(
-        _some(rng, 'line', 'pace') if speed else 'still',
-        x,
-        z,
-        _some(rng, pi / 2, -pi / 2, pi / 2, -pi / 2, rng.uniform(0, 2 * pi))
-        if heading is None
-        else heading,
-        speed,
-        span,
-        rng.uniform(0.2, 0.8),
-    )
-    if not speed:
-        path.heading, path.x = _some(rng, pi, pi, pi + rng.normal(0, 1)), x + rng.normal(0, 0.2)
-    return Walker(rng, path, action, **kind)
-
-
-def _back(rng, size, style, camera, distance):
-    """A backdrop wide enough for the camera's swings, about one texel for a drawn pixel."""
-    half = np.tan(camera.field_of_view / 2) * distance
-    wide, tall = 6 * half, 4.5 * half + camera.height
-    return (
-        backdrop(rng, int(tall / half * size / 2), int(wide / half * size / 2), style),
-        (distance, wide, tall),
-    )
-
-
 def _plain(rng, size):
     """One grey-clad person on a bare ground before a bare wall, as in KTH."""
     far = rng.uniform(2.6, 7.5)
@@ -117,22 +41,22 @@ def _plain(rng, size):
         rng.uniform(0.9, 1.7),
         rng.normal(-0.02, 0.03),
         fov,
-        swings=_swings(rng, 0.15, zoom=0.25, yaw=0.04),
-        aspect=_some(rng, 1.0, 1.33),
+        swings=random_swings(rng, 0.15, zoom=0.25, yaw=0.04),
+        aspect=some(rng, 1.0, 1.33),
     )
     tone = colour(rng, 0.15, 70, 220)
-    back, room = _back(
-        rng, size, _some(rng, 'plain', 'plain', 'wall'), camera, far + rng.uniform(1, 9)
+    back, room = random_back(
+        rng, size, some(rng, 'plain', 'plain', 'wall'), camera, far + rng.uniform(1, 9)
     )
     ground = texture(
         rng,
         128,
-        _some(rng, 'cloud', 'grass', 'gradient', 'asphalt'),
+        some(rng, 'cloud', 'grass', 'gradient', 'asphalt'),
         tone * rng.uniform(0.6, 1.2),
         rng.uniform(0.03, 0.35),
     )
     span = 2.4 * far * np.tan(fov / 2) + 1.0
-    people = [_walker(rng, 0.0, far, span, grey_suit=rng.random() < 0.7)]
+    people = [random_walker(rng, 0.0, far, span, grey_suit=rng.random() < 0.7)]
     return Scene(
         camera,
         ground,
@@ -140,8 +64,8 @@ def _plain(rng, size):
         people,
         back=back,
         back_size=room,
-        light=_light(rng),
-        sensor=_sensor(rng, 0.6),
+        light=random_light(rng),
+        sensor=random_sensor(rng, 0.6),
     )
 
 
@@ -153,25 +77,25 @@ def _street(rng, size):
         rng.normal(-0.08, 0.05),
         fov,
         roll=rng.normal(0, 0.02),
-        swings=_swings(rng, 0.2, zoom=0.3, yaw=0.25, pitch=0.04, roll=0.05, x=0.8),
+        swings=random_swings(rng, 0.2, zoom=0.3, yaw=0.25, pitch=0.04, roll=0.05, x=0.8),
         shake=rng.uniform(0.002, 0.012) * (rng.random() < 0.3),
-        aspect=_some(rng, 1.0, 1.0, 1.33),
+        aspect=some(rng, 1.0, 1.0, 1.33),
     )
     road = near + rng.uniform(3, 6)
-    back, room = _back(
-        rng, size, _some(rng, 'city', 'city', 'trees', 'wall'), camera, road + rng.uniform(5, 20)
+    back, room = random_back(
+        rng, size, some(rng, 'city', 'city', 'trees', 'wall'), camera, road + rng.uniform(5, 20)
     )
     actors = []
     for _ in range(int(rng.integers(1, 5))):
         z = rng.uniform(near, road + 3)
-        actors.append(_walker(rng, rng.normal(0, 0.3 * z * fov), z, z * fov * 1.4 + 2))
+        actors.append(random_walker(rng, rng.normal(0, 0.3 * z * fov), z, z * fov * 1.4 + 2))
     for _ in range(int(rng.integers(0, 3))):
         z = road + rng.uniform(-1, 2)
         way = Path(
-            _some(rng, 'line', 'accel'),
+            some(rng, 'line', 'accel'),
             0,
             z,
-            _some(rng, 1, -1) * pi / 2,
+            some(rng, 1, -1) * pi / 2,
             rng.uniform(2, 14),
             z * fov * 1.5 + 8,
             rng.uniform(0.2, 0.8),
@@ -183,34 +107,21 @@ def _street(rng, size):
     strips = [Strip(road_tile(rng, 64), road + 0.5, rng.uniform(4, 7), 6.0, False)]
     return Scene(
         camera,
-        texture(rng, 128, _some(rng, 'grass', 'pavers', 'asphalt', None)),
+        texture(rng, 128, some(rng, 'grass', 'pavers', 'asphalt', None)),
         rng.uniform(2, 8),
         actors,
         strips if rng.random() < 0.7 else [],
         back,
         room,
-        _light(rng),
-        _sensor(rng, 0.16),
+        random_light(rng),
+        random_sensor(rng, 0.16),
     )
-
-
-def road_tile(rng, size, lanes=None, mark=1.0, base=None):
-    """One period of a road: rows run along it, the marks down its middle and sides."""
-    base = colour(rng, 0.08, 60, 130) if base is None else base
-    tile = texture(rng, size, 'asphalt', base, rng.uniform(0.1, 0.5))
-    paint_ = np.float32(_some(rng, (225, 225, 220), (225, 225, 220), (220, 190, 70)))
-    lanes, n = lanes or int(rng.integers(2, 4)), max(1, int(mark * size / 48))
-    for k in range(lanes + 1):
-        c = int(np.clip(k * size / lanes, 2 * n, size - 3 * n))
-        rows = slice(0, size if k in (0, lanes) else size * 2 // 5)
-        tile[rows, c : c + n] = 0.25 * tile[rows, c : c + n] + 0.75 * paint_
-    return tile
 
 
 def _drive(rng, size):
     """Forward (or backward) along a road with others on it and things passing by."""
-    fov, speed = rng.uniform(0.8, 1.3), rng.uniform(2, 16) * _some(rng, 1, 1, 1, -0.4)
-    sway = _swings(rng, 0.4, yaw=0.12, pitch=0.015, x=0.7, roll=0.02)
+    fov, speed = rng.uniform(0.8, 1.3), rng.uniform(2, 16) * some(rng, 1, 1, 1, -0.4)
+    sway = random_swings(rng, 0.4, yaw=0.12, pitch=0.015, x=0.7, roll=0.02)
     camera = Camera(
         rng.uniform(1.1, 2.4),
         rng.normal(-0.05, 0.03),
@@ -219,12 +130,12 @@ def _drive(rng, size):
         swings=sway,
         shake=rng.uniform(0, 0.006) * (rng.random() < 0.4),
     )
-    back, room = _back(rng, size, _some(rng, 'city', 'trees', 'trees'), camera, 90.0)
+    back, room = random_back(rng, size, some(rng, 'city', 'trees', 'trees'), camera, 90.0)
     width, loop = rng.uniform(6, 10), 60.0
     lane, middle = width / 4, rng.uniform(-1, 1) * width / 5
     actors = []
     for _ in range(int(rng.integers(1, 4))):
-        way = _some(rng, 1, 1, -1)
+        way = some(rng, 1, 1, -1)
         actors.append(
             Vehicle(
                 rng,
@@ -239,9 +150,9 @@ def _drive(rng, size):
                 ),
             )
         )
-    kind = _some(rng, 'pole', 'tree', None)
+    kind = some(rng, 'pole', 'tree', None)
     for k in range(int(rng.integers(4, 12))):
-        side = _some(rng, -1, 1)
+        side = some(rng, -1, 1)
         actors.append(
             Post(
                 rng,
@@ -255,26 +166,28 @@ def _drive(rng, size):
         )
     if rng.random() < 0.5:
         actors.append(
-            _walker(rng, middle + width * 0.6, rng.uniform(3, 20), 8, _some(rng, 0, pi, pi / 2))
+            random_walker(
+                rng, middle + width * 0.6, rng.uniform(3, 20), 8, some(rng, 0, pi, pi / 2)
+            )
         )
     strip = Strip(road_tile(rng, 128), middle, width, rng.uniform(5, 10))
     return Scene(
         camera,
-        texture(rng, 256, _some(rng, 'grass', 'cloud', 'pavers', 'speckle')),
+        texture(rng, 256, some(rng, 'grass', 'cloud', 'pavers', 'speckle')),
         rng.uniform(4, 12),
         actors,
         [strip],
         back,
         room,
-        _light(rng),
-        _sensor(rng, 0.16),
+        random_light(rng),
+        random_sensor(rng, 0.16),
         loop=loop,
     )
 
 
 def _above(rng, size):
     """A plaza or a road seen from a mast or from straight above."""
-    steep = _some(rng, -pi / 2, rng.uniform(-1.4, -0.5))
+    steep = some(rng, -pi / 2, rng.uniform(-1.4, -0.5))
     high, fov = rng.uniform(5, 16), rng.uniform(0.5, 0.9)
     camera = Camera(
         high,
@@ -282,14 +195,14 @@ def _above(rng, size):
         fov,
         yaw=rng.uniform(-0.4, 0.4),
         roll=rng.normal(0, 0.1),
-        swings=_swings(rng, 0.15, zoom=0.2, roll=0.3, x=1.5, z=1.5, height=0.15),
+        swings=random_swings(rng, 0.15, zoom=0.2, roll=0.3, x=1.5, z=1.5, height=0.15),
         shake=rng.uniform(0, 0.008) * (rng.random() < 0.25),
     )
     mid, wide = (0.0 if steep < -1.5 else high / np.tan(-steep)), 2 * high * np.tan(fov / 2)
     wide /= sin(-steep)
     actors, strips = [], []
     for _ in range(int(rng.integers(2, 8)) if rng.random() < 0.7 else 0):
-        person = _walker(
+        person = random_walker(
             rng,
             rng.normal(0, wide / 4),
             mid + rng.normal(0, wide / 4),
@@ -310,7 +223,7 @@ def _above(rng, size):
                     Vehicle(
                         rng,
                         Path(
-                            _some(rng, 'line', 'line', 'accel'),
+                            some(rng, 'line', 'line', 'accel'),
                             *at,
                             turn,
                             rng.uniform(2, 12),
@@ -323,8 +236,8 @@ def _above(rng, size):
             strips[0].across += mid
     back, room = None, (1.0, 1.0, 1.0)
     if steep > -1.0:
-        back, room = _back(rng, size, _some(rng, 'city', 'trees'), camera, high * 6)
-    ground = texture(rng, 256, _some(rng, 'pavers', 'asphalt', 'grass', 'checks', None))
+        back, room = random_back(rng, size, some(rng, 'city', 'trees'), camera, high * 6)
+    ground = texture(rng, 256, some(rng, 'pavers', 'asphalt', 'grass', 'checks', None))
     return Scene(
         camera,
         ground,
@@ -333,8 +246,8 @@ def _above(rng, size):
         strips,
         back,
         room,
-        _light(rng),
-        _sensor(rng, 0.16),
+        random_light(rng),
+        random_sensor(rng, 0.16),
     )
 
 
@@ -347,13 +260,15 @@ def _shapes(rng, size):
         -pi / 2,
         2 * np.arctan(wide / 10),
         velocity=tuple(rng.normal(0, 0.8, 2) * (moving and rng.random() < 0.4)),
-        swings=_swings(rng, 0.3 * moving, zoom=0.3, roll=0.6, x=1.2, z=1.2, yaw=0.3, height=0.3),
+        swings=random_swings(
+            rng, 0.3 * moving, zoom=0.3, roll=0.6, x=1.2, z=1.2, yaw=0.3, height=0.3
+        ),
         shake=rng.uniform(0.003, 0.015) * (moving and rng.random() < 0.3),
     )
     actors = []
     alive = camera.swings or camera.shake or camera.velocity != (0, 0)
     for _ in range(int(rng.integers(0 if alive and rng.random() < 0.35 else 1, 6))):
-        kind = _some(rng, 'line', 'pace', 'circle', 'sway', 'bounce', 'bounce', 'accel', 'still')
+        kind = some(rng, 'line', 'pace', 'circle', 'sway', 'bounce', 'bounce', 'accel', 'still')
         path = Path(
             kind,
             rng.normal(0, 0.7),
@@ -376,6 +291,6 @@ def _shapes(rng, size):
         texture(rng, 256),
         rng.uniform(1.5, 9),
         actors,
-        light=_light(rng),
-        sensor=_sensor(rng, 0.16),
+        light=random_light(rng),
+        sensor=random_sensor(rng, 0.16),
     )

@@ -87,7 +87,7 @@ class SyntheticSource(Source):
         fps: float = 30.0,
         kind: str = 'demo',
         frame_id: str = '',
-    ):
+    ) -> None:
         super().__init__(f'synthetic {kind} clip {seed}')
         self.fps, self.height, self.width = checked_fps(fps), int(height), int(width)
         self.frame_id, self._count = frame_id, int(n_frames)

@@ -45,7 +45,7 @@ class Scene:
     start: float = 0.0  # seconds
     pace: float = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.levels = pyramid(self.ground)
         self.strip_levels = [
             pyramid(np.tile(s.tile, (max(1, int(160 / s.period)), 1, 1))) for s in self.strips
@@ -76,29 +76,10 @@ class Scene:
             )
             side = strip.across - strip.width / 2
             if strip.along_z:
-                _ground(
-                    frame,
-                    view,
-                    levels,
-                    cols,
-                    rows,
-                    np.array([side, 0, end]),
-                    (1, 0, 0),
-                    (0, 0, -1),
-                    cv2.BORDER_TRANSPARENT,
-                )
+                place = np.array([side, 0, end]), (1, 0, 0), (0, 0, -1)
             else:
-                _ground(
-                    frame,
-                    view,
-                    levels,
-                    cols,
-                    rows,
-                    np.array([end, 0, side]),
-                    (0, 0, 1),
-                    (-1, 0, 0),
-                    cv2.BORDER_TRANSPARENT,
-                )
+                place = np.array([end, 0, side]), (0, 0, 1), (-1, 0, 0)
+            _ground(frame, view, levels, cols, rows, *place, cv2.BORDER_TRANSPARENT)
         if self.back is not None:
             distance, width, tall = self.back_size
             h, w = self.back.shape[:2]

@@ -39,7 +39,7 @@ BODIES = {
 class Vehicle:
     """A car, van or bus: two convex prisms with windows, and wheels that roll as it travels."""
 
-    def __init__(self, rng, path, model=None, paint_colour=None):
+    def __init__(self, rng, path, model=None, paint_colour=None) -> None:
         self.path = path
         model = model or ('car', 'car', 'van', 'bus')[rng.integers(4)]
         self.length, self.height, self.width, body, cabin = BODIES[model]

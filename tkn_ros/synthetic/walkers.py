@@ -16,7 +16,7 @@ SKIN = ((236, 196, 168), (205, 155, 120), (150, 103, 74), (96, 64, 47))
 class Walker:
     """A person of fourteen limbs whose gait follows the speed of its path."""
 
-    def __init__(self, rng, path, action: str, height=None, clothes=None, grey_suit=False):
+    def __init__(self, rng, path, action: str, height=None, clothes=None, grey_suit=False) -> None:
         self.path, self.action = path, action
         self.height = rng.uniform(1.5, 1.9) if height is None else height
         speed = path.speed if path.kind != 'still' else 0.0

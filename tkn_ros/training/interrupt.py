@@ -11,7 +11,7 @@ class Interrupt:
     on stderr.
     """
 
-    def __init__(self, tell: bool = True):
+    def __init__(self, tell: bool = True) -> None:
         self.requested = False
         self._tell = tell
         self._before: dict[int, object] = {}

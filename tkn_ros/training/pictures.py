@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from tkn_ros.model.images import to_images, to_tensor
+from tkn_ros.model.inference import predict_run, to_images, to_tensor
 from tkn_ros.model.tkn import TKN
 from tkn_ros.video.drawing import rows, strip
 
@@ -20,12 +20,9 @@ def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
     """
     n, was_training = model.config.window, model.training
     model.eval()
-    frames = to_tensor(run).to(next(model.parameters()).device)  # (n + m, 3, H, W)
-    keypoints, background = model.observe(frames[None, :n])
-    future, _ = model.detector.encode(frames[n:])
-    redrawn = model.render(future[None], background)[0]
-    predicted = model.predict_keypoints(keypoints, len(run) - n)
-    drawn = model.render(predicted, background)[0]
+    prediction = predict_run(model, run[:n], len(run) - n)
+    future = to_tensor(run[n:]).to(prediction.frames.device)  # (m, 3, H, W)
+    redrawn = model.render(model.detector.encode(future)[0][None], prediction.context)[0]
     model.train(was_training)
     return rows(
         [
@@ -34,7 +31,7 @@ def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
                 (run[:n], 'observed, the newest on the right'),
                 (run[n:], 'what came'),
                 (to_images(redrawn), 'redrawn from its own keypoints'),
-                (to_images(drawn), 'predicted'),
+                (to_images(prediction.frames), 'predicted'),
             )
         ]
     )

@@ -14,7 +14,13 @@ PATIENCE = timedelta(hours=12)  # the others wait while one prepares the data
 
 @dataclass(frozen=True)
 class Processes:
-    """The place of this process among `count`; `local` is its number on its own machine."""
+    """The place of this process among `count`; `local` is its number on its own machine.
+
+    Attributes:
+        rank: number of this process.
+        count: how many there are.
+        local: number of this process on its machine.
+    """
 
     rank: int = 0
     count: int = 1

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -22,7 +21,7 @@ from safetensors import SafetensorError
 from tkn_ros.model.checkpoints import save_checkpoint
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.stage import Stage, TrainingError
-from tkn_ros.video.writers import whole_file
+from tkn_ros.whole_file import whole_file
 
 LOG_COLUMNS = ('stage', 'step', 'loss', 'lr', 'seconds')
 
@@ -34,7 +33,7 @@ class SavingError(TrainingError):
 class RunFolder:
     """Reads and writes the files of one run."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.model = self.path / 'model.safetensors'
         self.pictures = self.path / 'pictures'
@@ -86,15 +85,16 @@ class RunFolder:
         return state
 
     def save(self, model: TKN, stage: Stage, state: dict, note: str) -> None:
-        """State and weights, both or none: a failure leaves those of the last time as they are."""
+        """State and weights, both or none: a failure leaves those of the last time as they are.
+
+        Args:
+            model: the network.
+            stage: that was running.
+            state: all else that the run needs to go on.
+            note: for the checkpoint.
+        """
         where = f'{stage.name} step {stage.step}'
-        weights = model
-        if stage.average:
-            weights = deepcopy(model)
-            prefix = '' if stage.module is model else f'{stage.name}.'
-            weights.load_state_dict(
-                {prefix + name: t for name, t in stage.averaged().items()}, strict=False
-            )
+        weights = stage.average_of(model) if stage.average else model
         try:
             with whole_file(self._state) as part:
                 torch.save({**state, 'where': where, 'stage_state': stage.state()}, part)

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
+from tkn_ros.training.processes import Processes
 
 MAX_RATE = 3  # fastest playback
 
@@ -17,13 +18,18 @@ MAX_RATE = 3  # fastest playback
 class Augmentation:
     """What may change an example, in the same way for all of its frames, so that time stays whole.
 
-    flip: mirrored left to right; reverse: played backwards; max_rate: played up to so many times
-    faster; crop: up to this share of each side is cut away (at random places) and the rest is
-    enlarged; brightness: strength of the change of contrast and brightness, 1 being plus or minus
-    40 %; colours: order of the channels. The first, third and fifth apply to every second example.
-    grey and hold: shares of the examples that lose their colours, and in which nothing moves.
-    turn: share of the windows in which all that moves stops, or turns back, at a random moment.
-    noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
+    Attributes:
+        flip: mirrored left to right.
+        reverse: played backwards.
+        max_rate: played up to so many times faster.
+        crop: up to this share of each side is cut away (at random places) and the rest is enlarged.
+        brightness: strength of the change of contrast and brightness, 1 being plus or minus 40 %.
+        colours: order of the channels.
+        grey, hold: shares of the examples that lose their colours, and in which nothing moves.
+        turn: share of the windows in which all that moves stops, or turns back, at a random moment.
+        noise: a camera's, up to this standard deviation (of 255), in three of ten examples.
+
+    flip, brightness and colours apply to every second example.
     """
 
     flip: bool = True
@@ -37,7 +43,7 @@ class Augmentation:
     turn: float = 0.0
     noise: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not all(0 <= share <= 1 for share in (self.grey, self.hold, self.turn)):
             raise ValueError(
                 f'grey is {self.grey}, hold {self.hold} and turn {self.turn}, '
@@ -57,9 +63,17 @@ class Augmentation:
 class ClipSampler:
     """Random training examples from clips of (T, H, W, 3) uint8, each with augmentation.
 
-    Clips are drawn by `weights`. Example i of batch number `step` depends on (seed, step, i) and
-    on nothing else: a run that goes on at some step, or is spread over `count` processes of which
-    each makes its `rank`-th part of every batch, sees the same examples.
+    Clips are drawn by `weights`. Example i of batch number `step` depends on (seed, step, i) and on
+    nothing else: a run that goes on at some step, or is spread over `count` processes of which each
+    makes its `rank`-th part of every batch, sees the same examples.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        rank: number of this process's part.
+        count: processes that share a batch.
     """
 
     def __init__(
@@ -70,7 +84,7 @@ class ClipSampler:
         augmentation: Augmentation | None = None,
         rank: int = 0,
         count: int = 1,
-    ):
+    ) -> None:
         self.clips = list(clips)
         self.lengths = np.array([len(clip) for clip in clips])
         self.seed, self.rank, self.count = seed, rank, count
@@ -97,6 +111,11 @@ class ClipSampler:
         """Sources, each with `targets` targets: (batch / targets, 1 + targets, 3, H, W).
 
         Targets are up to `max_gap` frames (0: any number) before or after their source.
+
+        Args:
+            batch: examples of a step.
+            max_gap: frames between source and target at most; 0: any.
+            targets: of each source.
         """
         out = []
         for i in self._draw(max(1, batch // targets), 1):
@@ -174,6 +193,26 @@ class ClipSampler:
         return np.ascontiguousarray(frames)
 
 
+def make_sampler(
+    clips: Sequence[np.ndarray],
+    seed: int,
+    weights: Sequence[float] | None,
+    augmentation: Augmentation | None,
+    processes: Processes | None,
+) -> ClipSampler:
+    """A `ClipSampler` of this process's part of every batch; None: the default of each.
+
+    Args:
+        clips: (T, H, W, 3) uint8 each.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
+    """
+    p = processes or Processes()
+    return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
+
+
 def _crop(frames: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
     """A random part of every frame with the frame's proportions, enlarged to its size."""
     height, width = frames.shape[1:3]
@@ -202,6 +241,13 @@ def draw_window(
     """Frame numbers of a random run of `length` frames: any playback rate, either direction.
 
     None where the clip is too short.
+
+    Args:
+        clip_length: frames of the clip.
+        length: frames of a run.
+        rng: the source of randomness.
+        max_rate: fastest playback.
+        reverse: whether runs may go backwards.
     """
     fastest = min(max_rate, (clip_length - 1) // max(length - 1, 1))
     if fastest < 1:

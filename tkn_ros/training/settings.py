@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tkn_ros.datasets.clips import Clip
 from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.training.sampler import Augmentation
+from tkn_ros.training.stage import Schedule
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -17,8 +22,7 @@ else:
     import tomli as tomllib
 
 PRESETS = Path(__file__).parent / 'presets'
-STAGES = ('detector', 'predictor', 'background', 'joint')
-OPTIONAL = {'background': BackgroundConfig}  # of the model: tables that may be missing
+STAGES = ('detector', 'predictor', 'background', 'joint', 'finetune', 'finetune_background')
 
 
 class SettingsError(ValueError):
@@ -26,19 +30,79 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class Mix:
+    """Shares of a stage's examples by the origin of their clips; all 0: by the clips' lengths.
+
+    Attributes:
+        scenes, glyphs: rendered clips of these kinds.
+        recorded: all other clips.
+        shortest_recording: frames that a recorded clip needs to take part.
+    """
+
+    scenes: float = 0.0
+    glyphs: float = 0.0
+    recorded: float = 0.0
+    shortest_recording: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.scenes, self.glyphs, self.recorded, self.shortest_recording) < 0:
+            raise ValueError('scenes, glyphs, recorded and shortest_recording must not be negative')
+
+    def weights(self, clips: Sequence[Clip]) -> np.ndarray:
+        """Of each clip, (len(clips),): the square root of its length times its origin's share.
+
+        A long recording is not all there is, hence the root.
+        """
+        lengths = np.sqrt([len(clip) for clip in clips])
+        if not any((self.scenes, self.glyphs, self.recorded)):
+            return lengths
+        weights = np.zeros(len(clips))
+        for origin in ('scenes', 'glyphs', 'recorded'):
+            least = self.shortest_recording if origin == 'recorded' else 0
+            mine = np.array([c.origin == origin and len(c) >= least for c in clips], bool)
+            if mine.any():
+                weights[mine] = getattr(self, origin) * lengths[mine] / lengths[mine].sum()
+        if not weights.any():
+            raise ValueError('mix: no clip has an origin whose share is above 0')
+        return weights
+
+
+@dataclass(frozen=True)
 class StageSettings:
-    """One stage. epochs, where it is not 0, counts instead of steps: so many examples a clip."""
+    """One stage.
+
+    Attributes:
+        steps: how many.
+        epochs: where it is not 0 it counts instead of steps: so many examples a clip.
+        batch: examples of a step.
+        lr: largest learning rate.
+        warmup: steps to the full rate; -1: as the run's.
+        ema: share that the average of the weights keeps at each step; -1: as the run's.
+        still_keypoints: of the background's stages: as if no keypoint moved, much faster.
+        mix: of clips by their origin.
+        augmentation: None: as the run's.
+    """
 
     steps: int = 5000
     epochs: int = 0
     batch: int = 32
     lr: float = 1e-3
+    warmup: int = -1
+    ema: float = -1.0
+    still_keypoints: bool = False
+    mix: Mix = field(default_factory=Mix)
+    augmentation: Augmentation | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
             raise ValueError(
                 f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
                 f'{self.lr}: expected positive numbers (epochs may be 0)'
+            )
+        if self.warmup < -1 or not (self.ema == -1 or 0 <= self.ema < 1):
+            raise ValueError(
+                f'warmup is {self.warmup} and ema {self.ema}, expected at least 0 and 0 up to 1, '
+                "or -1 for the run's"
             )
 
     def steps_for(self, clips: int) -> int:
@@ -50,12 +114,26 @@ class StageSettings:
 class Settings:
     """All that decides the result of a training, beside the data.
 
-    stages: which, in their order. max_gap: frames between the detector's source and target at
-    most, 0 for any two of a clip. targets: of each source, which then share its encoding and half
-    of the decoding. ahead: frames predicted in the stages background and joint. horizon: frames
-    predicted when the result is evaluated. ema: share that the average of the weights keeps at
-    each step, 0 for none. half: mixed precision on CUDA, of the detector
-    also on CPUs that multiply in bfloat16.
+    Attributes:
+        model: the network.
+        stages: which, in their order.
+        seed: of the random examples.
+        max_gap: frames between the detector's source and target at most, 0 for any two of a clip.
+        targets: of each source, which then share its encoding and half of the decoding.
+        ahead: frames predicted in the stages background and joint.
+        horizon: frames predicted when the result is evaluated.
+        warmup: steps to the full rate.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        ema: share that the average of the weights keeps at each step, 0 for none.
+        half: mixed precision on CUDA, of the detector also on CPUs that multiply in bfloat16.
+        detector: of this stage.
+        predictor: of this stage.
+        background: of this stage.
+        joint: of this stage.
+        finetune: of this stage.
+        finetune_background: of this stage.
+        augmentation: of the examples; None: the default.
     """
 
     model: TKNConfig = field(default_factory=TKNConfig)
@@ -74,9 +152,11 @@ class Settings:
     predictor: StageSettings = field(default_factory=StageSettings)
     background: StageSettings = field(default_factory=StageSettings)
     joint: StageSettings = field(default_factory=StageSettings)
+    finetune: StageSettings = field(default_factory=StageSettings)
+    finetune_background: StageSettings = field(default_factory=StageSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'stages', tuple(self.stages))
         if not self.stages or any(s not in STAGES for s in self.stages):
             raise ValueError(f'stages is {list(self.stages)}, expected some of {", ".join(STAGES)}')
@@ -98,8 +178,27 @@ class Settings:
             'predictor': (2 * n, f'twice the window of {n}'),
             'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead'),
         }
-        needs['background'] = needs['joint']
-        return max(needs[s] for s in self.stages)
+        return max(needs.get(s, needs['joint']) for s in self.stages)
+
+    def schedule(self, name: str, clips: int, seconds: float = 0.0) -> Schedule:
+        """Of a stage.
+
+        Args:
+            name: of the stage.
+            clips: how many there are, for stages that count in epochs.
+            seconds: that the stage may take at most; 0 for no limit.
+        """
+        stage: StageSettings = getattr(self, name)
+        return Schedule(
+            stage.steps_for(clips),
+            stage.lr,
+            self.warmup if stage.warmup < 0 else stage.warmup,
+            self.weight_decay,
+            self.clip,
+            self.ema if stage.ema < 0 else stage.ema,
+            seconds,
+            self.half,
+        )
 
     def check_shared_by(self, processes: int) -> None:
         """Raises SettingsError where that many cannot share a step's examples evenly."""
@@ -114,6 +213,12 @@ class Settings:
                     f'give --batch {-(-batch // unit) * unit} or another multiple of {unit}, or '
                     f'as many processes as divide {sources}'
                 )
+
+
+OPTIONAL = {  # tables that may be missing
+    (TKNConfig, 'background'): BackgroundConfig,
+    (StageSettings, 'augmentation'): Augmentation,
+}
 
 
 def preset_names() -> list[str]:
@@ -156,9 +261,9 @@ def _fill(kind: type, table: dict, where: str) -> Any:
     for name, value in table.items():
         if name not in known:
             raise SettingsError(f'{where}: "{name}" is unknown; expected {", ".join(known)}')
-        if kind is TKNConfig and name in OPTIONAL:
+        if (kind, name) in OPTIONAL:
             if isinstance(value, dict):
-                value = _fill(OPTIONAL[name], value, f'{where} [{name}]')
+                value = _fill(OPTIONAL[kind, name], value, f'{where} [{name}]')
             elif value is not None:  # as JSON may say; TOML leaves it out
                 raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
         elif is_dataclass(known[name]):

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +31,16 @@ class TrainingError(RuntimeError):
 class Schedule:
     """How long and how fast a stage learns.
 
-    steps: at most; seconds: at most, 0 for no limit, and the cosine ends with whichever comes
-    first. warmup: steps to the full rate, at most a tenth of all. ema: share that the average of
-    the weights keeps at each step, 0 for none. half: mixed precision, of every stage on CUDA and of
-    those that say so on CPUs that multiply in bfloat16.
+    Attributes:
+        steps: at most.
+        lr: largest learning rate.
+        warmup: steps to the full rate, at most a tenth of all.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        ema: share that the average of the weights keeps at each step, 0 for none.
+        seconds: at most, 0 for no limit, and the cosine ends with whichever comes first.
+        half: mixed precision, of every stage on CUDA and of those that say so on CPUs that multiply
+            in bfloat16.
     """
 
     steps: int
@@ -49,10 +56,19 @@ class Schedule:
 class Stage:
     """A module that learns: iterate over it for the loss of each step, then call `finish`.
 
-    draw: the batch of a step by its number, tensors on the CPU; loss: of the module (wrapped where
-    there are several processes) on that batch, on the module's device. step: how many are done.
-    net: what `loss` gets instead of the module, with the same parameters. half_on_cpu: whether
-    mixed precision does the stage no harm on a CPU.
+    `step` is how many are done.
+
+    Args:
+        name: for people.
+        module: whose parameters learn.
+        make_batch: the batch of a step by its number, tensors on the CPU.
+        loss: of the module (wrapped where there are several processes) on that batch, on the
+            module's device.
+        schedule: steps and rates.
+        seed: of the random examples.
+        processes: that share a step; None: this one alone.
+        net: what `loss` gets instead of the module, with the same parameters.
+        half_on_cpu: whether mixed precision does the stage no harm on a CPU.
     """
 
     def __init__(
@@ -66,7 +82,7 @@ class Stage:
         processes: Processes | None = None,
         net: nn.Module | None = None,
         half_on_cpu: bool = False,
-    ):
+    ) -> None:
         self.net = module if net is None else net
         self.name, self.module, self.make_batch, self.loss = name, module, make_batch, loss
         self.schedule, self.seed, self.processes = schedule, seed, processes or Processes()
@@ -96,6 +112,17 @@ class Stage:
 
     def __iter__(self) -> Iterator[float]:
         self.module.train()
+        # what `net` has beside the module's parameters takes no part, nor in several processes
+        others = {p for p in self.net.parameters() if p.requires_grad} - {*self.module.parameters()}
+        for parameter in others:
+            parameter.requires_grad_(False)
+        try:
+            yield from self._steps()
+        finally:
+            for parameter in others:
+                parameter.requires_grad_(True)
+
+    def _steps(self) -> Iterator[float]:
         net = self.processes.wrap(self.net)
         begun = time.monotonic() - self.elapsed
         # on a CPU a second thread's work slows the first one's by more than it saves (a quarter)
@@ -148,6 +175,16 @@ class Stage:
         names = [name for name, _ in self.module.named_parameters()]
         return {**weights, **dict(zip(names, self.average))}
 
+    def average_of(self, model: nn.Module) -> nn.Module:
+        """A copy of `model`, of which the stage trains a part, with the averaged weights."""
+        averages = dict(zip(self.module.parameters(), self.average))
+        copy = deepcopy(model)
+        with torch.no_grad():
+            for parameter, copied in zip(model.parameters(), copy.parameters()):
+                if parameter in averages:
+                    copied.copy_(averages[parameter])
+        return copy
+
     def finish(self) -> float:
         """Put the averaged weights into the module, for evaluation; returns `mean_loss`."""
         self.module.load_state_dict(self.averaged())
@@ -183,12 +220,24 @@ def cpu_has_bfloat16() -> bool:
 
 
 def batches_in_turn(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """make_batch(first), .., make_batch(stop - 1)."""
+    """make_batch(first), .., make_batch(stop - 1).
+
+    Args:
+        make_batch: the batch of a step by its number.
+        first: number of the first step.
+        stop: number after the last step.
+    """
     return map(make_batch, range(first, stop))
 
 
 def prefetched_batches(make_batch: Callable[[int], Any], first: int, stop: int) -> Iterator[Any]:
-    """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting."""
+    """As `batches_in_turn`, made in another thread, at most `AHEAD` of them waiting.
+
+    Args:
+        make_batch: the batch of a step by its number.
+        first: number of the first step.
+        stop: number after the last step.
+    """
     with ThreadPoolExecutor(1) as thread:
         waiting = deque(
             thread.submit(make_batch, s) for s in range(first, min(first + AHEAD, stop))

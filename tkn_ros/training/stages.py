@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tkn_ros.model.detector import KeypointDetector, reconstruction_loss
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN
 from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, ClipSampler
+from tkn_ros.training.sampler import Augmentation, make_sampler
 from tkn_ros.training.stage import Schedule, Stage, TrainingError
 
 __all__ = [
@@ -45,8 +45,21 @@ def detector_stage(
     processes: Processes | None = None,
     targets: int = 1,
 ) -> Stage:
-    """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source."""
-    sampler = _sampler(clips, seed, weights, augmentation, processes)
+    """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source.
+
+    Args:
+        detector: the network that learns.
+        clips: (T, H, W, 3) uint8 each.
+        schedule: steps and rates.
+        batch: examples of a step.
+        max_gap: frames between source and target at most; 0: any.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
+        targets: of each source.
+    """
+    sampler = make_sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
         return reconstruction_loss(net(frames), frames[:, 1:])
@@ -79,10 +92,21 @@ def predictor_stage(
 
     Needs clips of at least 2 x window frames. Windows are drawn at several playback rates and in
     both directions, unless `augmentation` says otherwise.
+
+    Args:
+        predictor: the network that learns.
+        keypoints: (T, K, 3) each, on the CPU.
+        schedule: steps and rates.
+        window: n, frames observed.
+        batch: examples of a step.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
     """
     if not any(len(k) >= 2 * window for k in keypoints):
         raise TrainingError(f'no clip has {2 * window} frames (twice the window): give longer ones')
-    sampler = _sampler(keypoints, seed, weights, augmentation, processes)
+    sampler = make_sampler(keypoints, seed, weights, augmentation, processes)
 
     def make_batch(step: int) -> Tensor:
         return torch.stack(
@@ -111,11 +135,22 @@ def joint_stage(
 ) -> Stage:
     """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
 
-    The detector's keypoints on the true future are L_pred's target and get no gradient. Needs
-    clips of at least window + max_ahead frames; ValueError at the first step where there is none.
+    The detector's keypoints on the true future are L_pred's target and get no gradient. Needs clips
+    of at least window + max_ahead frames; ValueError at the first step where there is none.
+
+    Args:
+        model: the network.
+        clips: (T, H, W, 3) uint8 each.
+        schedule: steps and rates.
+        batch: examples of a step.
+        max_ahead: frames predicted.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
     """
     n = model.config.window
-    sampler = _sampler(clips, seed, weights, augmentation, processes)
+    sampler = make_sampler(clips, seed, weights, augmentation, processes)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)
         drawn, predicted = net(frames[:, :n], max_ahead)  # (B, m, 3, H, W), (B, m, K, 3)
@@ -137,16 +172,18 @@ def joint_stage(
     )
 
 
-def _sampler(clips, seed, weights, augmentation, processes) -> ClipSampler:
-    p = processes or Processes()
-    return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
-
-
 @torch.no_grad()
 def detect_keypoints(
     detector: KeypointDetector, clips: Sequence[np.ndarray], batch: int = 256, mirrored: bool = True
 ) -> list[Tensor]:
-    """(T, K, 3) for every clip, and if `mirrored` after them for every clip left to right."""
+    """(T, K, 3) for every clip, and if `mirrored` after them for every clip left to right.
+
+    Args:
+        detector: left in the mode that it is in.
+        clips: (T, H, W, 3) uint8 each.
+        batch: frames encoded at a time.
+        mirrored: left to right as well.
+    """
     was_training = detector.training
     device = next(detector.parameters()).device
     detector.eval()
@@ -172,7 +209,18 @@ def train_detector(
     seed: int = 0,
     weights: Sequence[float] | None = None,
 ) -> float:
-    """Step 1 as a whole. Returns the mean loss of the last tenth."""
+    """Step 1 as a whole. Returns the mean loss of the last tenth.
+
+    Args:
+        detector: the network that learns.
+        clips: (T, H, W, 3) uint8 each.
+        steps: how many.
+        batch: examples of a step.
+        max_gap: frames between source and target at most; 0: any.
+        lr: largest learning rate.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+    """
     return run_stage(
         detector_stage(detector, clips, Schedule(steps, lr), batch, max_gap, seed, weights)
     )
@@ -188,7 +236,18 @@ def train_predictor(
     seed: int = 0,
     weights: Sequence[float] | None = None,
 ) -> float:
-    """Step 2 as a whole. Returns the mean loss of the last tenth."""
+    """Step 2 as a whole. Returns the mean loss of the last tenth.
+
+    Args:
+        predictor: the network that learns.
+        keypoints: (T, K, 3) each, on the CPU.
+        steps: how many.
+        window: n, frames observed.
+        batch: examples of a step.
+        lr: largest learning rate.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+    """
     return run_stage(
         predictor_stage(predictor, keypoints, Schedule(steps, lr), window, batch, seed, weights)
     )
@@ -204,7 +263,18 @@ def train_joint(
     seed: int = 0,
     weights: Sequence[float] | None = None,
 ) -> float:
-    """Joint training as a whole. Returns the mean loss of the last tenth."""
+    """Joint training as a whole. Returns the mean loss of the last tenth.
+
+    Args:
+        model: the network.
+        clips: (T, H, W, 3) uint8 each.
+        steps: how many.
+        batch: examples of a step.
+        max_ahead: frames predicted.
+        lr: largest learning rate.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+    """
     return run_stage(
         joint_stage(model, clips, Schedule(steps, lr), batch, max_ahead, seed, weights)
     )

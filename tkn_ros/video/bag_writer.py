@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 from rosbags.interfaces import (
     Qos,
     QosDurability,
@@ -19,6 +20,9 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, TypesysError, get_types_from_msg, get_typestore
 
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.stamps import NS
+
+IMAGE_TYPE = 'sensor_msgs/msg/Image'
 
 _STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 _STORAGE_OF_SUFFIX = {'.mcap': 'mcap', '.db3': 'sqlite3'}
@@ -60,6 +64,24 @@ def message_definition(msgtype: str, texts: Mapping[str, str] | None = None) -> 
         ) from None
 
 
+def image_serialiser(frame_id: str = 'camera') -> Callable[[np.ndarray, int], bytes]:
+    """A function ((H, W, 3) uint8 RGB, stamp in ns) -> the bytes of a sensor_msgs/Image."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    image_type, header, time = (
+        store.types[name]
+        for name in (IMAGE_TYPE, 'std_msgs/msg/Header', 'builtin_interfaces/msg/Time')
+    )
+
+    def serialise(image: np.ndarray, stamp_ns: int) -> bytes:
+        height, width = image.shape[:2]
+        pixels = np.ascontiguousarray(image).reshape(-1)
+        stamped = header(time(*divmod(stamp_ns, NS)), frame_id)
+        message = image_type(stamped, height, width, 'rgb8', 0, 3 * width, pixels)
+        return bytes(store.serialize_cdr(message, IMAGE_TYPE))
+
+    return serialise
+
+
 class BagWriter:
     """A rosbag2, written message by message in a `with` block.
 
@@ -71,7 +93,7 @@ class BagWriter:
     Version 8 of the format, since Humble cannot read what later versions say of QoS.
     """
 
-    def __init__(self, path: str | Path, storage: str = 'mcap'):
+    def __init__(self, path: str | Path, storage: str = 'mcap') -> None:
         self.path = Path(path)
         self._is_file = self.path.suffix in _STORAGE_OF_SUFFIX
         if storage not in _STORAGES:

@@ -17,9 +17,10 @@ from statistics import median
 from rosbags import rosbag1, rosbag2
 from rosbags.typesys import Stores, get_typestore
 
-from tkn_ros.video.encodings import compressed_to_rgb, to_rgb
+from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
+from tkn_ros.video.stamps import to_ns
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -44,7 +45,9 @@ class BagSource(Source):
         topic: the topic read.
     """
 
-    def __init__(self, path: str | Path, topic: str | None = None, fps: float | None = None):
+    def __init__(
+        self, path: str | Path, topic: str | None = None, fps: float | None = None
+    ) -> None:
         super().__init__(str(path))
         self._path = Path(path)
         stamps = []
@@ -156,19 +159,8 @@ def _deserializer(reader):
 
 def _to_frame(message, logged: int) -> Frame:
     header = message.header
-    stamp = header.stamp.sec * 10**9 + header.stamp.nanosec
-    if hasattr(message, 'format'):
-        image = compressed_to_rgb(message.format, message.data)
-    else:
-        image = to_rgb(
-            message.encoding,
-            message.height,
-            message.width,
-            message.step,
-            bool(message.is_bigendian),
-            message.data,
-        )
-    return Frame(stamp or logged, image, header.frame_id)
+    stamp = to_ns(header.stamp)
+    return Frame(stamp or logged, message_to_rgb(message), header.frame_id)
 
 
 def _in_stamp_order(frames: Iterable[Frame]) -> Iterator[Frame]:

@@ -20,7 +20,7 @@ class CameraSource(Source):
     ends when the camera stops delivering, which counts as a bad frame.
     """
 
-    def __init__(self, device: int | str, fps: float | None = None):
+    def __init__(self, device: int | str, fps: float | None = None) -> None:
         super().__init__(f'camera {device}')
         # asked first, since OpenCV prints warnings of several lines for a device that is missing
         path = Path(f'/dev/video{device}' if isinstance(device, int) else device)

@@ -15,7 +15,13 @@ _BACKGROUND = (24, 24, 24)
 
 
 def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize smoothly: by area averaging to make smaller, bicubic to make larger."""
+    """Resize smoothly: by area averaging to make smaller, bicubic to make larger.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+    """
     if image.shape[:2] == (height, width):
         return image
     smaller = height * width < image.shape[0] * image.shape[1]
@@ -39,8 +45,12 @@ def draw_paths(
 ) -> np.ndarray:
     """The picture with a dot at every keypoint and a line along its predicted path.
 
-    now: (K, 3); future: (K, 3) for each step. size: (height, width) to draw at, since a small
-    picture has no room for lines; the keypoints are in pixels of `image` all the same.
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        now: (K, 3).
+        future: (K, 3) for each step.
+        size: (height, width) to draw at, since a small picture has no room for lines; the keypoints
+            are in pixels of `image` all the same.
     """
     height, width = image.shape[:2]
     out = fit(image, *(size or (height, width))).copy()
@@ -76,7 +86,14 @@ def side_by_side(images: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def strip(images: Sequence[np.ndarray], height: int, width: int, columns: int) -> np.ndarray:
-    """At most `columns` of the pictures, evenly chosen with the last one among them, in a row."""
+    """At most `columns` of the pictures, evenly chosen with the last one among them, in a row.
+
+    Args:
+        images: (H, W, 3) uint8 RGB, of one size.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        columns: cells of a row.
+    """
     chosen = np.unique(np.linspace(0, len(images) - 1, columns).round().astype(int))
     blank = np.full((height, width, 3), _BACKGROUND, np.uint8)
     row = [fit(images[i], height, width) for i in chosen]
@@ -104,8 +121,12 @@ def montage(
 ) -> np.ndarray:
     """What the node shows live: the newest frame with its paths, over a strip of predictions.
 
-    image: (H, W, 3); predicted: (m, h, w, 3); keypoints: (n, K, 3) and (m, K, 3) in pixels of
-    `image`.
+    Args:
+        image: (H, W, 3).
+        predicted: (m, h, w, 3); keypoints: (n, K, 3) and (m, K, 3) in pixels of `image`.
+        observed_keypoints: (n, K, 3) in pixels of `image`.
+        predicted_keypoints: (m, K, 3) in pixels of `image`.
+        columns: cells of a row.
     """
     height, width = image.shape[:2]
     cell = (max(48, round(height / width * 128)), 128)

@@ -7,6 +7,7 @@ rows (`step`), so the memory layout is handled here and the colours are left to 
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,7 +53,7 @@ _DEPTH_TO_8BIT = (np.minimum(np.arange(2**16), DEPTH_RANGE_MM) * 255 // DEPTH_RA
 class UnsupportedEncoding(VideoError):  # noqa: N818
     """An image encoding that cannot be shown as RGB."""
 
-    def __init__(self, encoding: str):
+    def __init__(self, encoding: str) -> None:
         super().__init__(
             f'image encoding {encoding!r} is not supported: use one of {", ".join(SUPPORTED)}'
         )
@@ -151,3 +152,24 @@ def compressed_to_rgb(format: str, data) -> np.ndarray:
     if 'compressed rgb' in format:  # as image_transport's own subscriber reads it
         return image
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def message_to_rgb(message: Any) -> np.ndarray:
+    """The picture of a sensor_msgs/Image or CompressedImage, of rclpy or of rosbags.
+
+    Returns:
+        (H, W, 3) uint8, RGB, C-contiguous; a copy.
+
+    Raises:
+        UnsupportedEncoding, VideoError: as `to_rgb` and `compressed_to_rgb` do.
+    """
+    if hasattr(message, 'format'):
+        return compressed_to_rgb(message.format, message.data)
+    return to_rgb(
+        message.encoding,
+        message.height,
+        message.width,
+        message.step,
+        bool(message.is_bigendian),
+        message.data,
+    )

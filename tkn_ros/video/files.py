@@ -26,7 +26,7 @@ class VideoFile(Source):
     rate; they always increase. With `fps` given, they are the frame's number / fps instead.
     """
 
-    def __init__(self, path: str | Path, fps: float | None = None):
+    def __init__(self, path: str | Path, fps: float | None = None) -> None:
         super().__init__(str(path))
         self._retimed = fps is not None
         with self._open() as container:
@@ -128,7 +128,7 @@ class ImageFolder(Source):
     another size than the first is an error, since frames of one video share one size.
     """
 
-    def __init__(self, path: str | Path, fps: float | None = None):
+    def __init__(self, path: str | Path, fps: float | None = None) -> None:
         super().__init__(str(path))
         self.paths = image_files(path)
         self.fps = DEFAULT_FPS if fps is None else checked_fps(fps)

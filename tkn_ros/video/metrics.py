@@ -6,7 +6,12 @@ Both give one number for a pair of frames; a report averages these over the fram
 then over the clips. Figures taken otherwise (grey, other window, other range) do not compare.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+
+Clip = Sequence[np.ndarray] | np.ndarray  # frames of one size
+PSNR_CAP = 60.0  # [dB] that equal frames count as: below what 8 bits can tell apart
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -17,6 +22,21 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     a, b = _unit(a, b)
     error = float(np.mean((a - b) ** 2))
     return float('inf') if error == 0 else -10 * float(np.log10(error))
+
+
+def capped_psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """As `psnr`, but at most PSNR_CAP: what reports average."""
+    return min(psnr(a, b), PSNR_CAP)
+
+
+def clip_psnr(predicted: Clip, truth: Clip) -> float:
+    """Mean of `capped_psnr` over the frames of a clip [dB]."""
+    return float(np.mean([capped_psnr(a, b) for a, b in zip(predicted, truth)]))
+
+
+def psnr_and_ssim(predicted: Clip, truth: Clip) -> np.ndarray:
+    """`capped_psnr` and `ssim` of each frame of two clips of m frames: (m, 2)."""
+    return np.array([[capped_psnr(a, b), ssim(a, b)] for a, b in zip(predicted, truth)])
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:

@@ -65,7 +65,13 @@ def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
 
 
 def open_video(video: str, topic: str = '', fps: float = 0.0) -> Source:
-    """`open_source` with empty values for "not given"; no video is the demo's synthetic clip."""
+    """`open_source` with empty values for "not given"; no video is the demo's synthetic clip.
+
+    Args:
+        video: a path; empty: a synthetic clip.
+        topic: of a bag with several image topics; empty: its only one.
+        fps: frames per second; 0: as recorded.
+    """
     if video:
         return open_source(video, topic or None, fps or None)
     from tkn_ros.synthetic.render import SyntheticSource  # only where it is asked for

@@ -30,7 +30,7 @@ class Source:
     height: int
     width: int
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
         self.bad_count = 0
         self.bad_frames: list[str] = []

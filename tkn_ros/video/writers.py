@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -16,19 +14,7 @@ from PIL import Image
 
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import checked_fps
-
-
-@contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path`, renamed to it on success and removed on failure."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f'.{path.stem}.{os.getpid()}.part{path.suffix}')
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+from tkn_ros.whole_file import whole_file
 
 
 class VideoWriter:
@@ -42,7 +28,7 @@ class VideoWriter:
     leaves no file.
     """
 
-    def __init__(self, path: str | Path, fps: float):
+    def __init__(self, path: str | Path, fps: float) -> None:
         self.path = Path(path)
         if self.path.suffix.lower() != '.mp4':
             raise VideoError(f'{path}: videos are written as .mp4; give a name that ends so')
@@ -92,6 +78,11 @@ def write_video(path: str | Path, frames: Iterable[Frame | np.ndarray], fps: flo
 
     Returns:
         How many frames were written.
+
+    Args:
+        path: an .mp4.
+        frames: pictures of one size.
+        fps: frames per second.
     """
     count = 0
     with VideoWriter(path, fps) as writer:
@@ -111,6 +102,12 @@ def write_gif(
 
     Returns:
         How many frames were written.
+
+    Args:
+        path: a .gif.
+        frames: pictures of one size.
+        fps: frames per second, at most 50.
+        max_width: [pixel] of the GIF.
     """
 
     def small() -> Iterator[np.ndarray]:

@@ -8,12 +8,8 @@ last as there, what the keypoints come from.
 import torch
 from torch import Tensor, nn
 
-from tkn_ros.model.detector import (
-    DetectorConfig,
-    EncoderLayer,
-    KeypointDetector,
-    keypoints_to_maps,
-)
+from tkn_ros.model.detector import DetectorConfig, KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector_layers import EncoderLayer
 
 
 class HeatmapBackgroundDetector(KeypointDetector):
@@ -40,7 +36,7 @@ class HeatmapBackgroundDetector(KeypointDetector):
 class SeparationNet(HeatmapBackgroundDetector):
     """Fig 3b: a second encoder of the same shape sees to the background alone."""
 
-    def __init__(self, config: DetectorConfig):
+    def __init__(self, config: DetectorConfig) -> None:
         super().__init__(config)
         c, widths = config, (3, *config.channels)
         self.background = nn.Sequential(

@@ -9,7 +9,7 @@ from tkn_ros.model.tkn import TKN
 class FrameByFrame(nn.Module):
     """Runs `model` with one frame in the detector at a time; the same weights, the same result."""
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         super().__init__()
         self.model = model
 

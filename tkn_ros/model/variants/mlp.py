@@ -14,7 +14,7 @@ class MixerLayer(nn.Module):
     each hidden unit are mixed by an n x n layer, which adds 110 weights.
     """
 
-    def __init__(self, c: PredictorConfig):
+    def __init__(self, c: PredictorConfig) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(c.d_model)
         self.narrow = nn.Linear(c.d_model, c.d_token)
@@ -35,7 +35,7 @@ class MixerLayer(nn.Module):
 class MLPPredictor(KeypointPredictor):
     """`layers` mixer layers and a last norm. Takes exactly `config.window` tokens."""
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)
         self.layers = nn.Sequential(*(MixerLayer(config) for _ in range(config.layers)))
         self.norm = nn.LayerNorm(config.d_model)

@@ -15,7 +15,7 @@ class RecurrentPredictor(KeypointPredictor):
     output j having seen the inputs up to j only.
     """
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config, d_out=config.d_inner)
         self.recurrent = _MODULES[config.kind](
             config.d_model, config.d_inner, config.layers, batch_first=True, dropout=config.dropout

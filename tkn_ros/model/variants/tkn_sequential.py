@@ -12,12 +12,17 @@ from tkn_ros.model.tkn import TKN
 class TKNSequential(TKN):
     """Each frame is drawn on the background of the one predicted before it, encoded again."""
 
-    def render(self, keypoints: Tensor, features: list[Tensor]) -> Tensor:
+    def render(self, keypoints: Tensor, features: list[Tensor], first: int = 1) -> Tensor:
         """(B, m, K, 3) keypoints, features of the newest observed frame -> (B, m, 3, H, W).
 
         The keypoints P'' of the redrawn frame differ from the predicted P' and are not used.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            features: of the source, as `encode` gives them.
+            first: number of the first step into the future.
         """
-        frames = []
+        frames: list[Tensor] = []
         for target in keypoints.unbind(1):  # (B, K, 3)
             if frames:
                 _, features = self.detector.encode(frames[-1])
@@ -32,7 +37,7 @@ class LiteralSequential(nn.Module):
     what `TKNSequential` draws; it shows that P'' is not P', and its cost is that of Table III.
     """
 
-    def __init__(self, model: TKNSequential):
+    def __init__(self, model: TKNSequential) -> None:
         super().__init__()
         self.model = model
 

@@ -7,6 +7,7 @@ from tkn_ros.model.predictor import (
     MultiHeadAttention,
     PredictorConfig,
     TransformerPredictor,
+    feed_forward,
     position_embedding,
 )
 
@@ -14,15 +15,13 @@ from tkn_ros.model.predictor import (
 class TransformerDecoderLayer(nn.Module):
     """Masked self-attention, attention to the encoder's output, FFN; all post-norm."""
 
-    def __init__(self, c: PredictorConfig):
+    def __init__(self, c: PredictorConfig) -> None:
         super().__init__()
         self.attention = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm1 = nn.LayerNorm(c.d_model)
         self.cross = MultiHeadAttention(c.d_model, c.heads, c.d_head)
         self.norm2 = nn.LayerNorm(c.d_model)
-        self.ffn = nn.Sequential(
-            nn.Linear(c.d_model, c.d_inner), nn.ReLU(), nn.Linear(c.d_inner, c.d_model)
-        )
+        self.ffn = feed_forward(c)
         self.norm3 = nn.LayerNorm(c.d_model)
         self.drop = nn.Dropout(c.dropout)
 
@@ -40,7 +39,7 @@ class WholeTransformerPredictor(TransformerPredictor):
     own predictions.
     """
 
-    def __init__(self, config: PredictorConfig):
+    def __init__(self, config: PredictorConfig) -> None:
         super().__init__(config)
         self.decoder = nn.ModuleList(TransformerDecoderLayer(config) for _ in range(config.layers))
 

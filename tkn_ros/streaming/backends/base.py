@@ -11,9 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.following_stages import following_stages
-from tkn_ros.streaming.stages import Background, all_stages, frozen_copy, render_stage, to_float
+from tkn_ros.streaming.stages import (
+    Background,
+    all_stages,
+    frozen_copy,
+    next_window,
+    render_stage,
+    to_float,
+)
 
 
 class BackendError(ValueError):
@@ -35,8 +43,12 @@ def as_backend_error(name: str, stage: str) -> Iterator[None]:
 class Backend(Protocol):
     """B cameras at once. Keypoints are (x, y, v) as the model's, tensors on `device`.
 
-    name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'; precision: 'float32', ..;
-    threads: CPU threads, 0 on a GPU; reason: how it came to be chosen, for people.
+    Attributes:
+        name: 'eager', 'compile', 'onnxruntime', 'openvino' or 'cuda'.
+        precision: 'float32', ..
+        device: 'cpu', 'cuda' or 'cuda:N'.
+        threads: CPU threads, 0 on a GPU.
+        reason: how it came to be chosen, for people.
     """
 
     name: str
@@ -76,8 +88,10 @@ class Backend(Protocol):
     ) -> np.ndarray:
         """(B, m, K, 3) -> frames (B, m, H, W, 3) uint8 of the size of `source`.
 
-        source_keypoints: the newest frames' keypoints as `encode` gave them; features and source:
-        of `render_context`, at any size.
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            source_keypoints: the newest frames' keypoints as `encode` gave them.
+            features, source: of `render_context`, at any size.
         """
 
 
@@ -91,8 +105,11 @@ def render_context(
 ) -> tuple[list[Tensor], np.ndarray]:
     """What `render` needs of the observed frames: all features, and the source.
 
-    features: what `encode` gave for the newest frames; frames: (B, n, H, W, 3) uint8, the windows;
-    images: the same at the size to draw at, where that is another.
+    Args:
+        backend: what runs the network.
+        features: what `encode` gave for the newest frames.
+        frames: (B, n, H, W, 3) uint8, the windows.
+        images: the same at the size to draw at, where that is another.
     """
     images = frames if images is None else images
     newest, drift = np.ascontiguousarray(images[:, -1]), backend.background(frames)
@@ -107,7 +124,7 @@ class EagerBackend:
 
     name, reason = 'eager', 'the reference'
 
-    def __init__(self, model: TKN):
+    def __init__(self, model: TKN) -> None:
         self.model = frozen_copy(model)
         weight = next(model.parameters())
         self.device, self.dtype = str(weight.device), weight.dtype
@@ -155,12 +172,17 @@ class StagedBackend:
     """What the other backends share: the stages of `stages.py`, run by `_run`.
 
     A subclass sets name, precision, device and threads.
+
+    Args:
+        model: the network.
+        shuffle: transposed convolutions as convolutions and pixel shuffles.
+        channel_norm: group norms by the means of channels.
     """
 
     reason = 'asked for'
     device = 'cpu'
 
-    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False):
+    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False) -> None:
         model = frozen_copy(model).float()
         self.stages = (
             following_stages(model)
@@ -184,16 +206,10 @@ class StagedBackend:
 
     @torch.inference_mode()
     def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
-        n = keypoints.shape[1]
-        known = keypoints  # (B, n + predicted so far, K, 3)
-        while known.shape[1] < n + horizon:
-            following = self._run('predict', known[:, -n:].contiguous())[0]
-            if self.residual:
-                following = following + known[:, -1:]
-            known = torch.cat([known, following], 1)
-        return known[:, n : n + horizon]
+        def stage(window: Tensor) -> Tensor:
+            return self._run('predict', window.contiguous())[0]
+
+        return rollout(next_window(stage, self.residual), keypoints, horizon)
 
     @torch.inference_mode()
     def background(self, frames: np.ndarray) -> list[Tensor]:

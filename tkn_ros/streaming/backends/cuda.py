@@ -13,25 +13,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend
 from tkn_ros.streaming.cache import RunnerCache
-from tkn_ros.streaming.stages import source_and_mean, to_half
+from tkn_ros.streaming.stages import next_window, source_and_mean, to_half
 
 PRECISIONS = ('float16', 'bfloat16', 'float32')
 
 
 class CUDABackend(StagedBackend):
-    """precision: 'float16', 'bfloat16' (encoder, predictor, decoder; never the coordinates) or
-    'float32'. compiled: kernels fused by torch.compile, which takes a minute for every new shape;
-    its name is then 'compile'.
+    """The stages recorded into CUDA graphs.
+
+    Args:
+        model: the network.
+        precision: 'float16', 'bfloat16' (encoder, predictor, decoder; never the coordinates) or
+            'float32'.
+        device: 'cuda', 'cuda:N', or 'cpu' to run the same code without recording it.
+        compiled: kernels fused by torch.compile, which takes a minute for every new shape; the
+            backend's name is then 'compile'.
     """
 
     threads = 0
 
     def __init__(
         self, model: TKN, precision: str = 'float16', device: str = 'cuda', compiled: bool = False
-    ):
+    ) -> None:
         if device != 'cpu' and not torch.cuda.is_available():
             raise BackendError(
                 'backend "cuda" needs an NVIDIA GPU and a CUDA build of PyTorch '
@@ -72,11 +79,15 @@ class CUDABackend(StagedBackend):
     def step(self, frames: np.ndarray, window: int, horizon: int) -> tuple[np.ndarray, np.ndarray]:
         """A whole prediction as one graph, for cameras whose frames come in even time.
 
-        frames: the newest of each camera, (B, H, W, 3) uint8. Its keypoints join a ring on the
-        GPU that holds the last `window` ones (at first all those of the first frame), as do the
-        frames where the background goes on.
         Returns frames (B, horizon, H, W, 3) uint8 and keypoints (B, horizon, K, 3) float32, which
         the next step overwrites.
+
+        Args:
+            frames: the newest of each camera, (B, H, W, 3) uint8. Its keypoints join a ring on the
+                GPU that holds the last `window` ones (at first all those of the first frame), as do
+                the frames where the background goes on.
+            window: n, frames observed.
+            horizon: m, frames to predict.
         """
         key = (frames.shape, window, horizon)
         if key not in self._steps:
@@ -103,13 +114,8 @@ class CUDABackend(StagedBackend):
                 pictures.copy_(torch.cat([pictures[:, 1:], batch[:, None]], 1))
                 source = source_and_mean(pictures)
                 features.append(self.stages['background'](pictures))
-            known = ring
-            while known.shape[1] < window + horizon:
-                following = self.stages['predict'](known[:, -window:])
-                if self.residual:
-                    following = following + known[:, -1:]
-                known = torch.cat([known, following], 1)
-            predicted = known[:, window : window + horizon]
+            predict = next_window(self.stages['predict'], self.residual)
+            predicted = rollout(predict, ring, horizon)
             return [self.stages['draw'](predicted, newest, source, *features), predicted]
 
         recorded = _Recorded(call, (first,), self.device, self._stream, to_host=True)
@@ -136,7 +142,7 @@ class _Recorded:
         device: str,
         stream,
         to_host: bool = False,
-    ):
+    ) -> None:
         self.function, self.stream, self.to_host = function, stream, to_host
         if stream is None:
             return

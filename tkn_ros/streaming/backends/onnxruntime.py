@@ -8,8 +8,9 @@ from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
-from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of
 from tkn_ros.streaming.graphs import stage_names, to_onnx
+from tkn_ros.whole_file import whole_file
 
 try:
     import onnxruntime
@@ -18,13 +19,20 @@ except ImportError:
 
 
 class ONNXRuntimeBackend(StagedBackend):
-    """cache: the folder of `cache_of`, where converted graphs are kept."""
+    """The stages as ONNX graphs, one for every shape of input.
+
+    Args:
+        model: the network.
+        precision: 'float32', or '' for that.
+        threads: of the CPU; 0 for the number that torch uses.
+        cache: the folder of `cache_of`, where converted graphs are kept; None: none are.
+    """
 
     name, precision = 'onnxruntime', 'float32'
 
     def __init__(
         self, model: TKN, precision: str = 'float32', threads: int = 0, cache: Path | None = None
-    ):
+    ) -> None:
         if onnxruntime is None:
             raise BackendError(
                 'backend "onnxruntime" needs the packages onnx and onnxruntime, '
@@ -71,7 +79,8 @@ class ONNXRuntimeBackend(StagedBackend):
         with as_backend_error(self.name, stage):
             session = load(graph)
         if kept is not None:
-            write_whole(kept, lambda path: path.write_bytes(graph))
+            with suppress(OSError), whole_file(kept) as part:
+                part.write_bytes(graph)
         return session
 
     def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:

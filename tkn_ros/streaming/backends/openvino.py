@@ -10,8 +10,9 @@ from torch import Tensor
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
 from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
-from tkn_ros.streaming.cache import RunnerCache, shapes_of, write_whole
+from tkn_ros.streaming.cache import RunnerCache, shapes_of
 from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
+from tkn_ros.whole_file import whole_file
 
 try:
     import openvino
@@ -41,19 +42,25 @@ def openvino_precisions() -> list[str]:
 
 
 class OpenVINOBackend(StagedBackend):
-    """precision: 'float32'; 'int8' (the predictor's products in 8 bits, all else in float32);
-    'bfloat16' (predictor and decoder; camera frames are encoded in float32 at any precision);
-    'int8+bfloat16' (the predictor in 8 bits, the decoder in bfloat16); or '' for 'int8'.
+    """The stages as OpenVINO graphs, one for every shape of input.
+
     Where the decoder draws a *change*, a small difference of two large numbers, bfloat16 shows.
 
-    cache: the folder of `cache_of`, where converted graphs are kept.
+    Args:
+        model: the network.
+        precision: 'float32'; 'int8' (the predictor's products in 8 bits, all else in float32);
+            'bfloat16' (predictor and decoder; camera frames are encoded in float32 at any
+            precision); 'int8+bfloat16' (the predictor in 8 bits, the decoder in bfloat16); or ''
+            for 'int8'.
+        threads: of the CPU; 0 for the number that torch uses.
+        cache: the folder of `cache_of`, where converted graphs are kept; None: none are.
     """
 
     name = 'openvino'
 
     def __init__(
         self, model: TKN, precision: str = '', threads: int = 0, cache: Path | None = None
-    ):
+    ) -> None:
         if openvino is None:
             raise BackendError(
                 'backend "openvino" needs the package openvino, which is not '
@@ -132,5 +139,6 @@ class OpenVINOBackend(StagedBackend):
                 weights_to_int8(graph)
             ready = load(graph)
         if kept is not None:
-            write_whole(kept, lambda path: openvino.save_model(graph, path, compress_to_fp16=False))
+            with suppress(OSError), whole_file(kept) as part:
+                openvino.save_model(graph, part, compress_to_fp16=False)
         return ready

@@ -11,11 +11,14 @@ from tkn_ros.streaming.stages import to_half
 class TorchBackend(StagedBackend):
     """The stages in PyTorch; precision 'float32' or 'bfloat16'.
 
-    compiled: through torch.compile, which needs a C++ compiler and some ten seconds for every
-    new shape; its results are kept in the folder of TORCHINDUCTOR_CACHE_DIR.
+    Args:
+        model: the network.
+        precision: 'float32' or 'bfloat16'.
+        compiled: through torch.compile, which needs a C++ compiler and some ten seconds for every
+            new shape; its results are kept in the folder of TORCHINDUCTOR_CACHE_DIR.
     """
 
-    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False):
+    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False) -> None:
         name = 'compile' if compiled else 'eager'
         if precision not in ('float32', 'bfloat16'):
             raise BackendError(

@@ -1,0 +1,180 @@
+"""One training run in its course: its stages, saving, pictures and logs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from tkn_ros.datasets.clips import Clip, run_with_most_motion, warn
+from tkn_ros.model.tkn import TKN
+from tkn_ros.training.build_stage import build_stage
+from tkn_ros.training.config import RunOptions, TrainConfig
+from tkn_ros.training.interrupt import Interrupt
+from tkn_ros.training.pictures import training_picture
+from tkn_ros.training.processes import Processes
+from tkn_ros.training.run_folder import RunFolder, SavingError
+from tkn_ros.training.stage import Stage, TrainingError
+from tkn_ros.video.writers import write_image
+
+SHARES = {  # of the minutes
+    'detector': 3,
+    'predictor': 2,
+    'background': 4,
+    'joint': 3,
+    'finetune': 3,
+    'finetune_background': 3,
+}
+RESERVE = 0.97  # of the minutes: the rest is for starting, saving and the last step
+FRAME_LIMIT = 20  # frames of a picture's prediction
+
+
+class Run:
+    """One run in its course.
+
+    Args:
+        config: what to train, on what.
+        options: where and how it is computed.
+        processes: that share a step; None: this one alone.
+        folder: of the run.
+        model: the network.
+        clips: of the model's size.
+        board: of TensorBoard, or None.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        options: RunOptions,
+        processes: Processes,
+        folder: RunFolder,
+        model: TKN,
+        clips: Sequence[Clip],
+        board,
+    ) -> None:
+        self.config, self.options, self.processes = config, options, processes
+        self.folder, self.model, self.clips, self.board = folder, model, clips, board
+        self.begun, self.spent = time.monotonic(), 0.0  # spent: before this process, [s]
+        n = model.config.window
+        length = n + min(FRAME_LIMIT, config.settings.horizon)
+        longest = max((c.frames for c in clips), key=len)
+        self.shown = run_with_most_motion(longest, min(length, len(longest)))
+        if len(longest) <= n:
+            self.shown = None
+
+    def stage(self, number: int, name: str, restored: dict | None) -> None:
+        """Run one stage from its start or from a saved state to its end.
+
+        Args:
+            number: of the stage in the run.
+            name: of the stage.
+            restored: a saved state, or None.
+        """
+        seconds = self._seconds(number, restored['elapsed'] if restored else 0.0)
+        stage = build_stage(
+            name, self.model, self.clips, self.config.settings, seconds, self.processes
+        )
+        if restored:
+            stage.restore(restored)
+        bar = tqdm(
+            total=stage.schedule.steps,
+            initial=stage.step,
+            desc=name,
+            unit='step',
+            mininterval=1.0 if sys.stderr.isatty() else 30.0,
+            disable=not self.processes.is_main,
+        )
+        saved = drawn = time.monotonic()
+        try:
+            with bar, Interrupt(self.processes.is_main) as interrupt:
+                for loss in stage:
+                    self._note(stage, loss, bar)
+                    now = time.monotonic()
+                    if self.processes.broadcast(interrupt.requested):
+                        self._save(number, stage)
+                        bar.close()
+                        self._say(f'stopped; {self.folder.saved}. Go on with --resume')
+                        raise KeyboardInterrupt
+                    if now - saved >= self.options.save_every:
+                        self._save(number, stage)
+                        saved = now
+                    if now - drawn >= self.options.picture_every:
+                        self._draw(stage)
+                        drawn = now
+        except SavingError:
+            raise
+        except TrainingError as error:
+            raise TrainingError(f'{error}; {self.folder.saved}') from None
+        self._save(number, stage, finished=number + 1 == len(self.config.settings.stages))
+        loss = stage.finish()
+        self._draw(stage)
+        self._say(f'{name}: {stage.step} steps, loss {loss:.6f}')
+
+    def _seconds(self, number: int, elapsed: float) -> float:
+        """What this stage has had, and its part of the minutes that are left."""
+        if not self.options.minutes:
+            return 0.0
+        left = RESERVE * self.options.minutes * 60 - self._spent()
+        shares = [SHARES[name] for name in self.config.settings.stages[number:]]
+        return elapsed + max(1.0, self.processes.broadcast(left * shares[0] / sum(shares)))
+
+    def _spent(self) -> float:
+        return self.spent + time.monotonic() - self.begun
+
+    def _note(self, stage: Stage, loss: float, bar: tqdm) -> None:
+        if not self.processes.is_main:
+            return
+        self.folder.log(stage, loss)
+        if stage.schedule.seconds:  # so that the time left is that of the budget
+            bar.total = max(stage.step, round(stage.step / max(stage.progress, 1e-9)))
+        bar.set_postfix(loss=f'{stage.mean_loss:.6f}', refresh=False)
+        bar.update()
+        if self.board and stage.step % 10 == 0:
+            with self._spared():
+                self.board.add_scalar(f'loss/{stage.name}', loss, stage.step)
+
+    def _save(self, number: int, stage: Stage, finished: bool = False) -> None:
+        if self.processes.is_main:
+            state = {
+                'stage': number,
+                'spent': self._spent(),
+                'finished': finished,
+                'model': self.model.state_dict(),
+            }
+            data = ', '.join(Path(p).name for p in self.config.data)
+            self.folder.save(self.model, stage, state, f'tkn train on {data}')
+
+    def _draw(self, stage: Stage) -> None:
+        if not self.processes.is_main or self.shown is None:
+            return
+        picture = training_picture(self.model, self.shown)
+        with self._spared():
+            write_image(self.folder.pictures / f'{stage.name}_{stage.step:06d}.png', picture)
+            if self.board:
+                self.board.add_image(stage.name, picture, stage.step, dataformats='HWC')
+
+    @contextmanager
+    def _spared(self):
+        """A run does not end for pictures and logs: where they fail it goes on without them."""
+        try:
+            yield
+        except OSError as error:
+            self.shown = self.board = None
+            self._say(
+                f'no more pictures and logs for TensorBoard: {self.folder.path} cannot be '
+                f'written ({error.strerror or error}); the training goes on'
+            )
+
+    def close(self) -> None:
+        """At the end of the run."""
+        if self.board:
+            with self._spared():
+                self.board.close()
+
+    def _say(self, message: str) -> None:
+        if self.processes.is_main:
+            warn(message)
