@@ -143,7 +143,7 @@ class FollowingWindow(SlidingWindow):
         )
 
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
-        frames, images = self.window_images(prediction, size)
+        frames, images = self._images(prediction, size)
         drift = self.backend.run(
             'drift',
             torch.from_numpy(frames)[None],
