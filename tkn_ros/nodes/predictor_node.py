@@ -31,8 +31,8 @@ from tkn_ros.nodes.diagnostics import diagnostics
 from tkn_ros.nodes.predictor_parameters import declare_parameters
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.nodes.run import run
-from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import make_window
 from tkn_ros.streaming.worker import Worker, warm_up
 from tkn_ros.video.drawing import montage
@@ -217,7 +217,9 @@ class PredictorNode(Node):
         image = prediction.newest.image
         pixels = prediction.pixels()
         return rgb_to_image(
-            montage(image, frames, pixels.observed, pixels.predicted), prediction.newest.stamp_ns, frame_id
+            montage(image, frames, pixels.observed, pixels.predicted),
+            prediction.newest.stamp_ns,
+            frame_id,
         )
 
     def destroy_node(self) -> None:

@@ -119,9 +119,7 @@ class Follower:
             return
         slots = np.flatnonzero(self.alive & (self.rest <= HOLD))
         around = cv2.dilate(labels.astype(np.float32), np.ones((3, 3), np.uint8))
-        held = np.bincount(
-            _at(around, self.tracks[-1, slots], grey).astype(int), minlength=count
-        )
+        held = np.bincount(_at(around, self.tracks[-1, slots], grey).astype(int), minlength=count)
         if held[1:].all() and self.frames % EVERY:
             return
         place, score, region, strong = _peaks(grey, motion, labels, self.tracks[-1, slots])
