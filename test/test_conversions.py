@@ -23,7 +23,7 @@ from tkn_ros.nodes.conversions import (  # noqa: E402
     rgb_to_image,
     to_time,
 )
-from tkn_ros.streaming.prediction import from_pixels, to_pixels  # noqa: E402
+from tkn_ros.streaming.prediction import to_pixels  # noqa: E402
 from tkn_ros.streaming.window import SlidingWindow  # noqa: E402
 from tkn_ros.video.encodings import UnsupportedEncoding  # noqa: E402
 from tkn_ros.video.frame import VideoError  # noqa: E402

@@ -34,6 +34,8 @@ class Clip:
         label: class of what is shown, or empty.
         subject: who is shown, or empty.
         origin: 'recorded', 'scenes' or 'glyphs'.
+        recording: what the frames were resized from, or None.
+        first: number of the first frame in it.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Clip:
     label: str = ''
     subject: str = ''
     origin: str = 'recorded'
+    recording: Recording | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -153,6 +157,8 @@ def _cut(recording: Recording, prepared: Prepared, part: tuple[float, float]) ->
                         recording.label,
                         recording.subject,
                         recording.origin,
+                        recording,
+                        first,
                     )
                 )
             first = end
@@ -195,8 +201,8 @@ def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.nda
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames])
 
 
-def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
-    """The `length` frames of a clip between whose first and last most changes: (length, ..).
+def start_of_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> int:
+    """Where the `length` frames begin between whose first and last most changes.
 
     Args:
         clip: (T, H, W, 3) uint8.
@@ -205,5 +211,10 @@ def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.n
     """
     starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
     change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]
-    start = starts[int(np.argmax(change))]
+    return int(starts[int(np.argmax(change))])
+
+
+def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
+    """The frames of that run: (length, ..)."""
+    start = start_of_most_motion(clip, length, tries)
     return clip[start : start + length]

@@ -24,7 +24,15 @@ SIGMA_FLOOR = 0.05  # [pixel]
 
 @dataclass(frozen=True)
 class TrackPredictorConfig:
-    """d_model, layers, heads and d_inner of the encoder over time; across: layers across keypoints."""
+    """Sizes of the encoder over time.
+
+    Attributes:
+        d_model: of a token.
+        layers: over time.
+        heads: of the attention.
+        d_inner: of the feed-forward halves.
+        across: layers across keypoints.
+    """
 
     d_model: int = 64
     layers: int = 3

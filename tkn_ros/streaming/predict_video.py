@@ -101,7 +101,7 @@ def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[Pre
 def check_out(out: str | Path) -> None:
     """VideoError if nothing can be written there by `predict_video`."""
     out = Path(out)
-    known = ('.mp4', '.gif', '.mcap')
+    known = ('.mp4', '.gif', '.mcap', '.npz')
     if out.suffix.lower() not in (*known, '') and not out.is_dir():
         raise VideoError(
             f'{out}: "{out.suffix}" is not written here; give a name that ends in '
