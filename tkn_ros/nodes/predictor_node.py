@@ -36,9 +36,10 @@ from tkn_ros.nodes.diagnostics import Counters, diagnostics
 from tkn_ros.nodes.parameters import declare
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.nodes.run import run
+from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.streaming.select import make_backend
-from tkn_ros.streaming.window import Prediction, SlidingWindow
-from tkn_ros.video.drawing import montage
+from tkn_ros.streaming.window import SlidingWindow
+from tkn_ros.video.drawing import KeypointPaths, montage
 from tkn_ros.video.encodings import UnsupportedEncoding
 
 SILENCE = 5.0  # [s] without an image, after which the node says so
@@ -315,9 +316,14 @@ class PredictorNode(Node):
     def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
         image = prediction.newest.image
         pixels = prediction.pixels()
-        return rgb_to_image(
-            montage(image, frames, pixels.observed, pixels.predicted), prediction.newest.stamp_ns, frame_id
+        paths = KeypointPaths(
+            pixels.observed[-1],
+            pixels.predicted,
+            pixels.sigma,
+            prediction.active,
+            prediction.ids,
         )
+        return rgb_to_image(montage(image, frames, paths), prediction.newest.stamp_ns, frame_id)
 
     def destroy_node(self) -> None:
         """Stop the worker before the publishers go."""
