@@ -103,6 +103,8 @@ def check_sequence(listeners, clip, start, window, horizon, period=PERIOD):
             assert (x > -0.5).all() and (x < clip[0].shape[1] - 0.5).all()
             assert (y > -0.5).all() and (y < clip[0].shape[0] - 0.5).all()
             assert (intensity >= 0).all()
+            assert len({k.id for k in moment.keypoints}) == len(points)
+            assert all(k.sigma >= 0 for k in moment.keypoints)
         burst = [next(frames) for _ in range(horizon)]
         assert [stamp_of(f) for f in burst] == future
         assert {f.header.frame_id for f in burst} == {'lens'}
