@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tkn_ros.commands.options import add_device, positive
+
+if TYPE_CHECKING:
+    from tkn_ros.model.tkn import TKN
+    from tkn_ros.video.source import Source
 
 DESCRIPTION = (
     'Predicts a video as it goes on: OUT shows, for every moment after the first window, the '
     'frame that had been predicted for it, HORIZON frames at a time, and then the HORIZON frames '
     'after the end of the video. OUT is an .mp4, a .gif, an .mcap (sensor_msgs/Image on '
     '/tkn/predicted_frames, stamped with the future time that they show) or else a folder of '
-    'images.'
+    'images. Instead an .npz takes the keypoints, predicted anew from every frame: frame (P,), '
+    'observed (P, K, 2), predicted (P, HORIZON, K, 2), active (P, K), sigma (P, HORIZON, K) and '
+    'id (P, K), in pixels of the video, x right and y down, 0 at the centre of a pixel.'
 )
 
 
@@ -23,7 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'video', metavar='VIDEO', help='a video file, a folder of images or a rosbag'
     )
     parser.add_argument(
-        '-o', '--out', required=True, metavar='OUT', help='.mp4, .gif, .mcap or a folder'
+        '-o',
+        '--out',
+        required=True,
+        metavar='OUT',
+        help='.mp4, .gif, .mcap, a folder, or .npz for keypoints',
     )
     parser.add_argument(
         '--weights',
@@ -63,19 +74,55 @@ def run(options: argparse.Namespace) -> None:
     """Predict and write."""
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.devices import select_device
-    from tkn_ros.streaming.predict_video import check_out, predict_video
+    from tkn_ros.streaming.predict_video import check_out
     from tkn_ros.video.open import open_source
 
     check_out(options.out)
+    write = _write_frames
+    if Path(options.out).suffix.lower() == '.npz':
+        write = _write_keypoints
+        _refuse_options_of_frames(options)
     model = load_checkpoint(options.weights, select_device(options.device))
-    size = (options.size[1], options.size[0]) if options.size else None
     with open_source(options.video, options.topic, options.fps) as source:
-        count = predict_video(
-            model, source, Path(options.out), options.horizon, size, options.compare, options.last
-        )
+        wrote = write(model, source, options)
         if source.bad_count:
             print(
                 f'{source.bad_count} damaged places of {source.name} were passed over '
                 f'(first: {source.bad_frames[0]})'
             )
-    print(f'{options.out}: {count} predicted frames')
+    print(f'{options.out}: {wrote}')
+
+
+def _refuse_options_of_frames(options: argparse.Namespace) -> None:
+    for name in ('compare', 'last', 'size'):
+        if getattr(options, name):
+            raise ValueError(
+                f'{options.out} takes the keypoints predicted from every frame, and --{name} is of '
+                'predicted frames: leave it out, or name an .mp4, .gif, .mcap or folder'
+            )
+
+
+def _write_frames(model: TKN, source: Source, options: argparse.Namespace) -> str:
+    from tkn_ros.streaming.predict_video import predict_video
+
+    size = (options.size[1], options.size[0]) if options.size else None
+    count = predict_video(
+        model, source, Path(options.out), options.horizon, size, options.compare, options.last
+    )
+    return f'{count} predicted frames'
+
+
+def _write_keypoints(model: TKN, source: Source, options: argparse.Namespace) -> str:
+    from tkn_ros.streaming.keypoint_rows import predict_keypoints, write_rows
+
+    rows = predict_keypoints(model, source, options.horizon)
+    write_rows(
+        options.out,
+        rows,
+        width=source.width,
+        height=source.height,
+        fps=source.fps,
+        horizon=options.horizon,
+        weights=Path(options.weights).name or 'default',
+    )
+    return f'{len(rows)} predictions of {rows.observed.shape[1]} keypoints'

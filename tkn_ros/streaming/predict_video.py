@@ -12,7 +12,7 @@ from rosbags.typesys import Stores, get_typestore
 from tqdm import tqdm
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.window import SlidingWindow
+from tkn_ros.streaming.window import SlidingWindow, make_window
 from tkn_ros.video.bag_writer import BagWriter
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.drawing import fit, side_by_side
@@ -54,7 +54,7 @@ def predict_frames(
 
     Raises VideoError where the recording is shorter than the window, or stops too long within.
     """
-    window = SlidingWindow(model, period_ns=round(1e9 / source.fps))
+    window = make_window(model, period_ns=round(1e9 / source.fps))
     size = size or (source.height, source.width)
     waiting: list[PredictedFrame] = []  # predicted, and not yet known what came
     number, ready, newest = -1, False, None
@@ -93,7 +93,7 @@ def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[Pre
 def check_out(out: str | Path) -> None:
     """VideoError if nothing can be written there by `predict_video`."""
     out = Path(out)
-    known = ('.mp4', '.gif', '.mcap')
+    known = ('.mp4', '.gif', '.mcap', '.npz')
     if out.suffix.lower() not in (*known, '') and not out.is_dir():
         raise VideoError(
             f'{out}: "{out.suffix}" is not written here; give a name that ends in '

@@ -252,6 +252,13 @@ class SlidingWindow:
         return frames, np.stack([_resize(o.image, size) for o in seen])
 
 
+def make_window(
+    model: TKN, window: int = 0, period_ns: int = 0, backend: Backend | None = None
+) -> SlidingWindow:
+    """The window for a model's form; the arguments are those of `SlidingWindow`."""
+    return SlidingWindow(model, window, period_ns, backend)
+
+
 _NOTHING = np.empty((0, 0, 3), np.uint8)
 
 

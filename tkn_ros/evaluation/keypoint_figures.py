@@ -1,0 +1,218 @@
+"""What predicted keypoints are worth, judged by the pictures alone.
+
+A referee that knows nothing of how the keypoints were made: dense optical flow says where
+something moves, and pyramidal Lucas-Kanade where a point truly went. All of it is done on grey
+pictures of WIDTH pixels, of which `shrink` makes 77 kB for a 4:3 frame; score_keypoints holds no
+others, and keeps figures only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from tkn_ros.evaluation.point_tracks import Tracks, follow_points, inside
+from tkn_ros.streaming.keypoint_rows import KeypointRows
+
+WIDTH = 320  # [pixel] of the pictures judged on
+UNIT = 64  # distances are in shares of the picture's width, one UNIT-th each
+MOST = 120  # predictions that are judged of a clip, evenly spread
+EARLIEST = 9  # frame before which no prediction is judged
+FLOW_FRAMES = 3  # over which motion is measured
+MOVES = 1.5 * WIDTH / 256  # [pixel of WIDTH] of flow over FLOW_FRAMES
+REACH = 5  # [pixel of WIDTH] at which a point is still on what moves
+CLOSE, LEAST_REGION = (
+    7,
+    120,
+)  # moving pixels are closed by a square of that side; [pixel] of a region
+VELOCITY_FRAMES = 4  # over which constant velocity is taken
+LEAST_PATH = 2.0  # [pixel of WIDTH] that a point must go to be judged
+ONE_SIGMA = 1.515  # of two dimensions: the circle that holds 68.2 %
+RIVALS = {'err': '', 'err_stay': '_stay', 'err_velocity': '_velocity'}
+KEYPOINT_PROTOCOL = (
+    'keypoints on the original recording, predicted from every frame, at most {most} predictions a '
+    'clip judged; distances in 1/64 of its width, mean over {m} frames; on_moving: share of active '
+    'keypoints on pixels that move, area_moving: share of such pixels, what a blind guess scores; '
+    'blobs_covered: share of moving regions with an active keypoint; err, err_stay, err_velocity: '
+    'distance of our prediction, of staying and of constant velocity (of an independent tracker) '
+    'to where a followed, moving keypoint truly went; ratio_best: err over the smaller of the '
+    'other two; within_sigma: share of true positions within 1.515 sigma, .68 if honest'
+)
+
+
+def shrink(image: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 RGB -> (round(H / W * WIDTH), WIDTH) uint8, grey."""
+    height = max(1, round(image.shape[0] / (image.shape[1] / WIDTH)))
+    small = cv2.resize(image, (WIDTH, height), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+
+
+@dataclass
+class _Marks:
+    """One entry for each point, region, box or step that was judged."""
+
+    active: list[int] = field(default_factory=list)
+    on_moving: list[bool] = field(default_factory=list)
+    area_moving: list[float] = field(default_factory=list)
+    blobs_covered: list[bool] = field(default_factory=list)
+    err: list[float] = field(default_factory=list)
+    err_stay: list[float] = field(default_factory=list)
+    err_velocity: list[float] = field(default_factory=list)
+    within_sigma: list[bool] = field(default_factory=list)
+    in_person: list[bool] = field(default_factory=list)
+    persons_covered: list[bool] = field(default_factory=list)
+    hit: list[bool] = field(default_factory=list)
+    hit_stay: list[bool] = field(default_factory=list)
+    hit_velocity: list[bool] = field(default_factory=list)
+
+
+def score_keypoints(
+    grey: np.ndarray,
+    size: tuple[int, int],
+    rows: KeypointRows,
+    tracks: Tracks | None = None,
+    most: int = MOST,
+) -> dict[str, float | int | None]:
+    """The figures of one recording or clip.
+
+    grey: (T, h, WIDTH) uint8, `shrink` of each frame. size: (height, width) of the frames, whose
+    pixels rows and tracks are in; frames are numbered from 0 for grey[0] in both.
+
+    Returns means over what was judged, None where there was nothing: predictions (judged), active
+    (keypoints a prediction), on_moving, area_moving, blobs_covered, followed (points behind err),
+    err, err_stay, err_velocity, ratio_best, within_sigma (None where rows have no sigma), and with
+    tracks in_person, persons_covered, hit, hit_stay, hit_velocity (share of the points in a box
+    whose position m frames on is in the box of the same person then) and hits_of (such points).
+    """
+    marks = _Marks()
+    judged = judged_rows(rows, len(grey), most)
+    with _one_thread():
+        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        for i in judged:
+            _judge(marks, flow, grey, size, rows, i, tracks)
+    return _summary(marks, len(judged), bool(tracks))
+
+
+def judged_rows(rows: KeypointRows, frames: int, most: int = MOST) -> list[int]:
+    """Which rows are judged: those with a past and their whole future, `most` evenly spread."""
+    horizon = rows.predicted.shape[1]
+    able = np.flatnonzero((rows.frame >= EARLIEST) & (rows.frame + horizon < frames))
+    if not len(able):
+        return []
+    picked = np.unique(np.linspace(0, len(able) - 1, most).astype(int))
+    return able[picked].tolist()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """OpenCV's flow depends on the number of threads."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _judge(
+    marks: _Marks,
+    flow: cv2.DISOpticalFlow,
+    grey: np.ndarray,
+    size: tuple[int, int],
+    rows: KeypointRows,
+    i: int,
+    tracks: Tracks | None,
+) -> None:
+    """Add the marks of one prediction."""
+    t, active = int(rows.frame[i]), rows.active[i].astype(bool)
+    now, future = rows.observed[i][active], rows.predicted[i][:, active]  # (N, 2), (m, N, 2)
+    marks.active.append(len(now))
+    scale = size[1] / WIDTH  # pixels of the source in one of grey
+    _judge_places(marks, flow.calc(grey[t - FLOW_FRAMES], grey[t], None), now / scale)
+    persons = tracks.get(t) if tracks else None
+    if not len(now):
+        marks.persons_covered += [False] * len(persons or ())
+        return
+    m = len(future)
+    back, came = follow_points(grey, now / scale, range(t, t - VELOCITY_FRAMES - 1, -1))
+    true, went = follow_points(grey, now / scale, range(t, t + m + 1))
+    true = true[1:] * scale  # (m, N, 2)
+    steps = np.arange(1, m + 1)[:, None, None]
+    guesses = {
+        '': future,
+        '_stay': np.repeat(now[None], m, 0),
+        '_velocity': (back[0] + (back[0] - back[-1]) / VELOCITY_FRAMES * steps) * scale,
+    }
+    moves = np.linalg.norm(true[-1] - now, axis=-1) > LEAST_PATH * scale
+    ok = came & went & moves
+    for name, guess in guesses.items():
+        distance = np.linalg.norm(guess - true, axis=-1)  # (m, N)
+        getattr(marks, f'err{name}').extend((distance.mean(0)[ok] / (size[1] / UNIT)).tolist())
+    if rows.sigma is not None:
+        sigma = rows.sigma[i][:, active][:, ok]
+        distance = np.linalg.norm(future - true, axis=-1)[:, ok]
+        marks.within_sigma += (distance < ONE_SIGMA * sigma).ravel().tolist()
+    if persons is not None:
+        _judge_persons(marks, persons, tracks.get(t + m, {}), now, came, guesses)
+
+
+def _judge_places(marks: _Marks, flow: np.ndarray, points: np.ndarray) -> None:
+    """Where the points are. flow: (h, w, 2) pixels; points: (N, 2) pixels of the same picture."""
+    moving = (np.linalg.norm(flow, axis=-1) > MOVES).astype(np.uint8)
+    marks.area_moving.append(float(moving.mean()))
+    height, width = moving.shape
+    at = np.clip(np.rint(points), 0, [width - 1, height - 1]).astype(int)  # (N, 2)
+    closed = cv2.morphologyEx(moving, cv2.MORPH_CLOSE, np.ones((CLOSE, CLOSE), np.uint8))
+    count, labels, about, _ = cv2.connectedComponentsWithStats(closed)
+    reached: set[int] = set()
+    for x, y in at:
+        around = slice(max(0, y - REACH), y + REACH + 1), slice(max(0, x - REACH), x + REACH + 1)
+        marks.on_moving.append(bool(moving[around].any()))
+        reached.update(np.unique(labels[around]).tolist())
+    marks.blobs_covered += [
+        k in reached for k in range(1, count) if about[k, cv2.CC_STAT_AREA] >= LEAST_REGION
+    ]
+
+
+def _judge_persons(
+    marks: _Marks,
+    persons: dict,
+    later: dict,
+    now: np.ndarray,
+    came: np.ndarray,
+    guesses: dict[str, np.ndarray],
+) -> None:
+    """Whose the points are now, (N, 2), and whether each guess, (m, N, 2), is his at the end.
+
+    came: (N,) bool, whose velocity is known: the others' constant velocity says nothing.
+    """
+    owners = [next((k for k, box in persons.items() if inside(p, box)), None) for p in now]
+    marks.in_person += [owner is not None for owner in owners]
+    marks.persons_covered += [person in owners for person in persons]
+    for j, owner in enumerate(owners):
+        if owner in later and came[j]:
+            for name, guess in guesses.items():
+                getattr(marks, f'hit{name}').append(inside(guess[-1, j], later[owner]))
+
+
+def _summary(marks: _Marks, predictions: int, with_persons: bool) -> dict[str, float | int | None]:
+    def mean(name: str) -> float | None:
+        values = getattr(marks, name)
+        return round(float(np.mean(values)), 4) if values else None
+
+    out: dict[str, float | int | None] = {'predictions': predictions}
+    out |= {k: mean(k) for k in ('active', 'on_moving', 'area_moving', 'blobs_covered')}
+    out['followed'] = len(marks.err)
+    out |= {k: mean(k) for k in ('err', 'err_stay', 'err_velocity')}
+    best = min(out['err_stay'], out['err_velocity']) if marks.err else 0
+    out['ratio_best'] = round(out['err'] / best, 3) if best else None
+    out['within_sigma'] = mean('within_sigma')
+    if with_persons:
+        names = ('in_person', 'persons_covered', 'hit', 'hit_stay', 'hit_velocity')
+        out |= {k: mean(k) for k in names}
+        out['hits_of'] = len(marks.hit)
+    return out

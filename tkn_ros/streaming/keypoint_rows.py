@@ -1,0 +1,127 @@
+"""Keypoints of many moments of one recording as arrays, and the .npz that `tkn predict` writes."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.streaming.window import make_window
+from tkn_ros.video.camera import CameraSource
+from tkn_ros.video.frame import VideoError
+from tkn_ros.video.source import Source
+from tkn_ros.video.writers import whole_file
+
+
+@dataclass(frozen=True)
+class KeypointRows:
+    """One row for each prediction, in pixels of the source: x right, y down, 0 at a pixel's centre.
+
+    Attributes:
+        frame: (P,) int64, number of the newest observed frame, 0 for the recording's first.
+        observed: (P, K, 2) float32, the keypoints in that frame.
+        predicted: (P, m, K, 2) float32, the same 1 .. m frames later.
+        active: (P, K) bool, which stand for something that moves.
+        sigma: (P, m, K) float32, standard deviation of x and of y; None or 0 where unknown.
+        id: (P, K) int64, the same for the same point in all rows.
+    """
+
+    frame: np.ndarray
+    observed: np.ndarray
+    predicted: np.ndarray
+    active: np.ndarray
+    sigma: np.ndarray | None = None
+    id: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @property
+    def with_known_sigma(self) -> KeypointRows:
+        """The same; without sigma if it is unknown throughout."""
+        known = self.sigma is not None and self.sigma.any()
+        return self if known else replace(self, sigma=None)
+
+
+class RowCollector:
+    """Takes predictions one by one: (4 m + 6) K floats are kept of each, 6 kB of K = 32, m = 10."""
+
+    def __init__(self):
+        self._rows: list[tuple] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def add(self, number: int, prediction: Prediction) -> None:
+        """number: of the prediction's newest frame."""
+        pixels = prediction.pixels()
+        self._rows.append(
+            (
+                number,
+                pixels.observed[-1].astype(np.float32),
+                pixels.predicted.astype(np.float32),
+                np.array(prediction.active, bool),
+                pixels.sigma.astype(np.float32),
+                np.array(prediction.ids, np.int64),
+            )
+        )
+
+    def rows(self) -> KeypointRows:
+        """All of them; ValueError if there are none."""
+        return KeypointRows(*(np.stack(column) for column in zip(*self._rows, strict=True)))
+
+
+def predict_keypoints(model: TKN, source: Source, horizon: int) -> KeypointRows:
+    """The prediction of every frame of a recording from which one can be made; nothing is drawn.
+
+    One frame's picture is held at a time, beside those of the window.
+
+    Raises VideoError where the recording is shorter than the window, or stops too long within.
+    """
+    if isinstance(source, CameraSource):
+        raise VideoError(
+            f'{source.name}: a live camera has no end; record it first, or run the '
+            'predictor node on it'
+        )
+    window = make_window(model, period_ns=round(1e9 / source.fps))
+    collector, number = RowCollector(), -1
+    for number, frame in enumerate(tqdm(source, unit='frame', disable=None)):
+        window.push(frame.stamp_ns, frame.image)
+        prediction = window.predict(horizon)
+        if prediction is not None:
+            collector.add(number, prediction)
+    if not len(collector):
+        raise VideoError(
+            f'{source.name}: {number + 1} frames are too few, or too far apart; the '
+            f'window needs {window.window} at {source.fps:g} frames per second; give '
+            'a longer recording, or weights of a shorter window'
+        )
+    return collector.rows()
+
+
+def write_rows(path: str | Path, rows: KeypointRows, **about: int | float | str) -> None:
+    """An .npz of the rows' attributes by name, and of `about`; a file appears only when whole."""
+    with whole_file(path) as part:
+        np.savez(part, **{f.name: getattr(rows, f.name) for f in fields(rows)}, **about)
+
+
+def read_rows(path: str | Path) -> KeypointRows:
+    """What `write_rows` wrote, or another program: `sigma` and `id` may lack, `about` is passed
+    over.
+
+    Raises VideoError where it is no such file.
+    """
+    try:
+        with np.load(path) as arrays:
+            return KeypointRows(
+                **{f.name: arrays[f.name] for f in fields(KeypointRows) if f.name in arrays}
+            )
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise VideoError(
+            f'{path}: not keypoints as `tkn predict -o OUT.npz` writes them ({error})'
+        ) from None
