@@ -119,6 +119,7 @@ def test_n_images_give_a_prediction_each_once_the_window_is_full(rig, listeners)
     start = listeners.play(clip)
     keypoints = check_sequence(listeners, clip, start, WINDOW, HORIZON)
     assert len(keypoints) == 12 - WINDOW + 1
+    assert {m.weights for m in keypoints} == {'tiny.safetensors'}
     assert all(len(f.keypoints) == KEYPOINTS for m in keypoints for f in m.predicted)
     now = rig.counted(predictions=before['predictions'] + 9)
     assert now['received'] - before['received'] == 12
@@ -145,7 +146,8 @@ def test_the_bundled_weights_without_any_parameter(station, tmp_path):
         listeners = Listeners(rig)
         clip = moving_square(13, HEIGHT, WIDTH)
         start = listeners.play(clip, window=10)
-        assert len(check_sequence(listeners, clip, start, 10, 10)) == 4
+        keypoints = check_sequence(listeners, clip, start, 10, 10)
+        assert [m.weights for m in keypoints] == ['default'] * 4
         station.forget(listeners.keypoints, listeners.frames)
 
 

@@ -217,8 +217,8 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
     if keypoints_error > KEYPOINTS_TOLERANCE or frames_error > FRAMES_TOLERANCE:
         raise ExportError(
             f'{path}: read again it differs from the reference by {keypoints_error:.2g} in the '
-            f'keypoints and {frames_error} of 255 in the frames, more than {KEYPOINTS_TOLERANCE} and '
-            f'{FRAMES_TOLERANCE}; do not use it, try another format'
+            f'keypoints and {frames_error} of 255 in the frames, more than {KEYPOINTS_TOLERANCE} '
+            f'and {FRAMES_TOLERANCE}; do not use it, try another format'
         )
     return Exported(path, keypoints_error, frames_error)
 
