@@ -84,8 +84,8 @@ def draw_paths(
     wide = np.minimum(wide, max(out.shape[:2]))  # OpenCV's numbers have an end
     path = np.clip(path, -4 * max(out.shape[:2]), 5 * max(out.shape[:2]))
     colours = [colour_of(int(i)) for i in paths.ids[chosen]]
-    radius = 0.8 + min(out.shape[:2]) / 150  # of a dot: 2.4 at 320x240, 5.6 at 1280x720
-    line = max(1, round(radius / 2.5))
+    radius = 0.9 + min(out.shape[:2]) / 150  # of a dot: 2.5 at 320x240, 5.7 at 1280x720
+    line = max(2, round(radius / 2.2))
     out = _draw_bands(out, path, wide, colours, line + 2)
     for k, colour in enumerate(colours):
         cv2.polylines(out, [_fixed(path[:, k])], False, colour, line, cv2.LINE_AA, _SHIFT)
