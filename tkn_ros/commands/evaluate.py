@@ -10,8 +10,10 @@ from tkn_ros.commands.options import add_data, add_device, cache_folder, positiv
 
 DESCRIPTION = (
     'PSNR and SSIM of the predicted frames, for each future step and overall, beside repeating '
-    'the last frame and moving the keypoints at constant velocity. The same input gives the same '
-    'figures. Of KTH and Human3.6M the test split is taken.'
+    'the last frame and moving the keypoints at constant velocity; and what the predicted '
+    'keypoints are worth: whether they sit on what moves, and how far they are from where it '
+    'went, beside staying and constant velocity. The same input gives the same figures. Of KTH '
+    'and Human3.6M the test split is taken.'
 )
 
 
@@ -45,6 +47,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='COUNT',
         help='predictions for each clip at most, evenly spread (default: all)',
     )
+    parser.add_argument(
+        '--no-keypoints', action='store_true', help='judge pictures only, which is faster'
+    )
+    parser.add_argument(
+        '--judged',
+        type=positive,
+        default=0,
+        metavar='COUNT',
+        help='predictions for each clip at most whose keypoints are judged (default: 120)',
+    )
+    parser.add_argument(
+        '--tracks',
+        metavar='FILE',
+        help='labelled boxes of the persons in the recording, of which --data names one then: '
+        'MOTChallenge text (frame from 1, id, x, y, width, height, ..); their keypoints are '
+        'judged as well',
+    )
+    parser.add_argument(
+        '--tracks-scale',
+        type=float,
+        nargs=2,
+        default=(1.0, 1.0),
+        metavar=('SX', 'SY'),
+        help="what the boxes' pixels are multiplied by to be the recording's (default: 1 1)",
+    )
     parser.add_argument('--json', metavar='FILE', help='write the figures here as well')
     parser.add_argument(
         '--report', metavar='DIR', help='write plots, strips of frames and a table into this folder'
@@ -56,12 +83,18 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate and print."""
     from tkn_ros.datasets.clips import load_clips, long_enough
     from tkn_ros.evaluation.comparison import compare, format_comparison
+    from tkn_ros.evaluation.keypoint_figures import MOST
+    from tkn_ros.evaluation.point_tracks import read_tracks
     from tkn_ros.evaluation.report import write_report
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.devices import select_device
     from tkn_ros.paper.kth_tables import format_kth
     from tkn_ros.video.writers import whole_file
 
+    if options.no_keypoints and (options.tracks or options.judged):
+        name = 'tracks' if options.tracks else 'judged'
+        raise ValueError(f'--{name} is of keypoints: leave out one of it and --no-keypoints')
+    tracks = read_tracks(options.tracks, options.tracks_scale) if options.tracks else None
     model = load_checkpoint(options.weights, select_device(options.device))
     config, horizon = model.config, options.horizon
     cache = cache_folder(options)
@@ -72,7 +105,8 @@ def run(options: argparse.Namespace) -> None:
     clips = long_enough(
         clips, config.window + horizon, f'window {config.window} + horizon {horizon}'
     )
-    results = compare(model, clips, horizon, options.runs)
+    judged = 0 if options.no_keypoints else options.judged or MOST
+    results = compare(model, clips, horizon, options.runs, judged, tracks)
     print(format_comparison(results))
     print(format_kth(results, model), end='')
     if options.json:

@@ -25,13 +25,18 @@ HELD_OUT = (
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames that follow one another: (T, H, W, 3) uint8, and what is known of them."""
+    """Frames that follow one another: (T, H, W, 3) uint8, and what is known of them.
+
+    recording, first: what they were resized from, and the number of the first one in it.
+    """
 
     name: str
     frames: np.ndarray
     fps: float
     label: str = ''
     subject: str = ''
+    recording: Recording | None = None
+    first: int = 0
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -136,6 +141,8 @@ def _cut(recording: Recording, prepared: Prepared, part: tuple[float, float]) ->
                         prepared.fps,
                         recording.label,
                         recording.subject,
+                        recording,
+                        first,
                     )
                 )
             first = end
@@ -168,9 +175,14 @@ def resize_clip(frames: Iterable[np.ndarray], height: int, width: int) -> np.nda
     return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames])
 
 
-def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
-    """The `length` frames of a clip between whose first and last most changes: (length, ..)."""
+def start_of_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> int:
+    """Where the `length` frames begin between whose first and last most changes."""
     starts = np.unique(np.linspace(0, len(clip) - length, tries).astype(int))
     change = [np.abs(clip[s].astype(np.int16) - clip[s + length - 1]).mean() for s in starts]
-    start = starts[int(np.argmax(change))]
+    return int(starts[int(np.argmax(change))])
+
+
+def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
+    """The frames of that run: (length, ..)."""
+    start = start_of_most_motion(clip, length, tries)
     return clip[start : start + length]

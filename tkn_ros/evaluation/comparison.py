@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from tkn_ros.datasets.clips import Clip
+from tkn_ros.datasets.originals import originals
+from tkn_ros.evaluation.clip_pass import LEAST, METHODS, judge_clip
+from tkn_ros.evaluation.keypoint_figures import MOST
+from tkn_ros.evaluation.keypoint_table import (
+    KEYPOINT_PROTOCOL,
+    PERSONS_PROTOCOL,
+    format_keypoints,
+    mean_figures,
+)
+from tkn_ros.evaluation.point_tracks import Tracks
 from tkn_ros.evaluation.runs import PSNR_CAP, EvaluationError
-from tkn_ros.model.images import to_tensor
 from tkn_ros.model.tkn import TKN
-from tkn_ros.video.metrics import psnr, ssim
 
-METHODS = ('model', 'repeat_last', 'constant_velocity')
 NAMES = {
     'model': 'model',
     'repeat_last': 'repeat the last frame',
     'constant_velocity': 'keypoints at constant velocity',
 }
 FIGURES = ('psnr', 'ssim')
-LEAST = 10  # runs of a short clip: two or three are chance
 PROTOCOL = (
-    '{n} frames observed, {m} predicted, at {width}x{height}; runs of {length} frames, one every '
-    '{m} frames of a clip (closer in a clip that is too short for {least}){most}; RGB pixels in '
-    '[0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma 1.5), channels '
+    '{n} frames observed, {m} predicted, drawn at {width}x{height} as 8 bits; runs of {length} '
+    'frames, one every {m} frames of a clip (closer in a clip that is too short for {least})'
+    '{most}; RGB pixels in [0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma '
+    '1.5), channels '
     "averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip's frames, then "
     'over clips. repeat_last: the newest observed frame. '
     'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
@@ -34,14 +39,24 @@ PROTOCOL = (
 )
 
 
-def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> dict:
+def compare(
+    model: TKN,
+    clips: Sequence[Clip],
+    horizon: int,
+    most: int = 0,
+    judged: int = MOST,
+    tracks: Tracks | None = None,
+) -> dict:
     """Figures of all three predictors, the same for the same input.
 
-    clips: of the model's size, each of at least window + horizon frames. most: runs of each clip
-    at most, evenly spread; 0 for all. Returns what `--json` writes: protocol, window, horizon,
-    height, width, clips [{name, label, frames, runs, <method>: {psnr, ssim}}], per_step
-    [{step, <method>: ..}], overall {<method>: ..} and, where clips have labels, classes
-    {label: {<method>: ..}}.
+    clips: of the model's size, each of at least window + horizon frames; what the network sees are
+    their originals. most: runs of each clip at most, evenly spread; 0 for all. judged: predictions
+    of each clip whose keypoints are judged, evenly spread; 0 for none. tracks: of `read_tracks`,
+    in pixels of the recording, of which there is one then. Returns what `--json` writes: protocol,
+    window, horizon, height, width, clips [{name, label, frames, runs, <method>: {psnr, ssim},
+    keypoints: ..}], per_step [{step, <method>: ..}], overall {<method>: .., keypoints: ..} and,
+    where clips have labels, classes {label: {<method>: ..}}; keypoints are what
+    `KeypointJudge.figures` gives, and overall what `mean_figures` makes of them.
     """
     n = model.config.window
     short = [c for c in clips if len(c) < n + horizon]
@@ -50,20 +65,27 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
             f'{short[0].name if short else "no clip"}: {n + horizon} frames are '
             f'needed (window {n} + horizon {horizon}); give a longer clip'
         )
+    if tracks and len({id(clip.recording) for clip in clips}) > 1:
+        raise EvaluationError('tracks are of one recording, and there are several: give that one')
     tables, about = [], []
-    for clip in tqdm(clips, desc='evaluating', unit='clip', disable=None):
-        runs = run_starts(len(clip), n + horizon, horizon, most)
-        figures = np.mean([_figures(model, clip.frames[s : s + n + horizon], n) for s in runs], 0)
-        tables.append(figures)  # (m, methods, figures)
-        about.append(
-            {
-                'name': clip.name,
-                'label': clip.label,
-                'frames': len(clip),
-                'runs': len(runs),
-                **_by_method(figures.mean(0)),
-            }
-        )
+    with tqdm(
+        total=sum(map(len, clips)), desc='evaluating', unit='frame', leave=False, disable=None
+    ) as bar:
+        for clip, images in originals(clips):
+            found = judge_clip(model, clip, _counted(images, bar), horizon, most, judged, tracks)
+            figures = found.pictures.mean(0)
+            tables.append(figures)  # (m, methods, figures)
+            about.append(
+                {
+                    'name': clip.name,
+                    'label': clip.label,
+                    'frames': len(clip),
+                    'runs': len(found.pictures),
+                    **_by_method(figures.mean(0)),
+                }
+            )
+            if found.keypoints:
+                about[-1]['keypoints'] = found.keypoints
     all_clips = np.stack(tables)  # (clips, m, methods, figures)
     height, width = clips[0].frames.shape[1:3]
     results = {
@@ -87,6 +109,10 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
         ],
         'overall': _by_method(all_clips.mean((0, 1))),
     }
+    if judged:
+        results['overall']['keypoints'] = mean_figures([clip['keypoints'] for clip in about])
+        results['protocol'] += '. ' + KEYPOINT_PROTOCOL.format(most=judged, m=horizon)
+        results['protocol'] += PERSONS_PROTOCOL if tracks else ''
     labels = sorted({clip.label for clip in clips} - {''})
     if labels:
         chosen = np.array([clip.label for clip in clips])
@@ -96,13 +122,10 @@ def compare(model: TKN, clips: Sequence[Clip], horizon: int, most: int = 0) -> d
     return results
 
 
-def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[int]:
-    """First frames of the runs of a clip, overlapping more where it is too short for LEAST."""
-    room = frames - length
-    starts = list(range(0, room + 1, max(1, min(horizon, room // (LEAST - 1)))))
-    if most and len(starts) > most:
-        starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).round().astype(int)]
-    return starts
+def _counted(images: Iterable[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
+    for image in images:
+        yield image
+        bar.update()
 
 
 def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
@@ -111,44 +134,6 @@ def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
         method: {name: round(float(value), 6) for name, value in zip(FIGURES, row)}
         for method, row in zip(METHODS, figures)
     }
-
-
-def _figures(model: TKN, run: np.ndarray, n: int) -> np.ndarray:
-    """Of one run of frames, (n + m, H, W, 3) uint8: (m, methods, figures)."""
-    out = []
-    for drawn in predict_by_methods(model, run, n):
-        out.append(
-            [
-                [min(psnr(p, t / 255.0), PSNR_CAP), ssim(p, t / 255.0)]
-                for p, t in zip(drawn, run[n:])
-            ]
-        )
-    return np.array(out).swapaxes(0, 1)
-
-
-@torch.inference_mode()
-def predict_by_methods(model: TKN, run: np.ndarray, n: int) -> Iterator[np.ndarray]:
-    """The m future frames by each of `METHODS`: (m, H, W, 3) float in [0, 1] each."""
-    m = len(run) - n
-    observed = to_tensor(np.ascontiguousarray(run[:n])).to(next(model.parameters()).device)
-    keypoints, background = model.observe(observed[None])  # (1, n, K, 3)
-    predicted = model.predict_keypoints(keypoints, m)  # (1, m, K, 3)
-    yield _images(model.render(predicted, background))
-    yield np.repeat(run[n - 1 : n] / 255.0, m, 0)
-    yield _images(model.render(constant_velocity(keypoints[0], m)[None], background))
-
-
-def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:
-    """(n, K, 3) observed -> (horizon, K, 3): x and y go on as in the last step, intensity stays."""
-    velocity = keypoints[-1] - keypoints[-2] if len(keypoints) > 1 else 0 * keypoints[-1]
-    velocity = velocity * velocity.new_tensor([1.0, 1.0, 0.0])  # (K, 3)
-    steps = torch.arange(1, horizon + 1, device=keypoints.device)[:, None, None]
-    return keypoints[-1] + steps * velocity
-
-
-def _images(frames: Tensor) -> np.ndarray:
-    """(1, m, 3, H, W) -> (m, H, W, 3) in [0, 1]."""
-    return frames[0].clamp(0, 1).permute(0, 2, 3, 1).float().cpu().numpy()
 
 
 def format_comparison(results: dict) -> str:
@@ -170,6 +155,7 @@ def format_comparison(results: dict) -> str:
         '',
         row(f'all {len(results["clips"])} clips', results['overall']),
         '',
+        *([keypoints, ''] if (keypoints := format_keypoints(results)) else []),
         f'Protocol: {results["protocol"]}.',
     ]
     return '\n'.join(lines)

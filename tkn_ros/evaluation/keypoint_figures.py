@@ -2,13 +2,13 @@
 
 A referee that knows nothing of how the keypoints were made: dense optical flow says where
 something moves, and pyramidal Lucas-Kanade where a point truly went. All of it is done on grey
-pictures of WIDTH pixels, of which `shrink` makes 77 kB for a 4:3 frame; score_keypoints holds no
-others, and keeps figures only.
+pictures of WIDTH pixels, 77 kB for a 4:3 frame, and one prediction needs those from
+VELOCITY_FRAMES before it to its horizon.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from tkn_ros.evaluation.point_tracks import Tracks, follow_points, inside
-from tkn_ros.streaming.keypoint_rows import KeypointRows
+from tkn_ros.streaming.keypoint_rows import KeypointRow, KeypointRows
 
 WIDTH = 320  # [pixel] of the pictures judged on
 UNIT = 64  # distances are in shares of the picture's width, one UNIT-th each
@@ -32,16 +32,7 @@ CLOSE, LEAST_REGION = (
 VELOCITY_FRAMES = 4  # over which constant velocity is taken
 LEAST_PATH = 2.0  # [pixel of WIDTH] that a point must go to be judged
 ONE_SIGMA = 1.515  # of two dimensions: the circle that holds 68.2 %
-RIVALS = {'err': '', 'err_stay': '_stay', 'err_velocity': '_velocity'}
-KEYPOINT_PROTOCOL = (
-    'keypoints on the original recording, predicted from every frame, at most {most} predictions a '
-    'clip judged; distances in 1/64 of its width, mean over {m} frames; on_moving: share of active '
-    'keypoints on pixels that move, area_moving: share of such pixels, what a blind guess scores; '
-    'blobs_covered: share of moving regions with an active keypoint; err, err_stay, err_velocity: '
-    'distance of our prediction, of staying and of constant velocity (of an independent tracker) '
-    'to where a followed, moving keypoint truly went; ratio_best: err over the smaller of the '
-    'other two; within_sigma: share of true positions within 1.515 sigma, .68 if honest'
-)
+Figures = dict[str, float | int | None]
 
 
 def shrink(image: np.ndarray) -> np.ndarray:
@@ -53,7 +44,7 @@ def shrink(image: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Marks:
-    """One entry for each point, region, box or step that was judged."""
+    """One entry for each prediction, point, region, box or step that was judged."""
 
     active: list[int] = field(default_factory=list)
     on_moving: list[bool] = field(default_factory=list)
@@ -76,35 +67,35 @@ def score_keypoints(
     rows: KeypointRows,
     tracks: Tracks | None = None,
     most: int = MOST,
-) -> dict[str, float | int | None]:
+) -> Figures:
     """The figures of one recording or clip.
 
     grey: (T, h, WIDTH) uint8, `shrink` of each frame. size: (height, width) of the frames, whose
-    pixels rows and tracks are in; frames are numbered from 0 for grey[0] in both.
-
-    Returns means over what was judged, None where there was nothing: predictions (judged), active
-    (keypoints a prediction), on_moving, area_moving, blobs_covered, followed (points behind err),
-    err, err_stay, err_velocity, ratio_best, within_sigma (None where rows have no sigma), and with
-    tracks in_person, persons_covered, hit, hit_stay, hit_velocity (share of the points in a box
-    whose position m frames on is in the box of the same person then) and hits_of (such points).
+    pixels rows and tracks are in; frames are numbered from 0 for grey[0] in both. Returns what
+    `KeypointJudge.figures` does.
     """
-    marks = _Marks()
-    judged = judged_rows(rows, len(grey), most)
-    with _one_thread():
-        flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        for i in judged:
-            _judge(marks, flow, grey, size, rows, i, tracks)
-    return _summary(marks, len(judged), bool(tracks))
+    judge = KeypointJudge(size, tracks)
+    for i in judged_rows(rows, len(grey), most):
+        judge.add(grey, rows[i])
+    return judge.figures()
 
 
 def judged_rows(rows: KeypointRows, frames: int, most: int = MOST) -> list[int]:
     """Which rows are judged: those with a past and their whole future, `most` evenly spread."""
     horizon = rows.predicted.shape[1]
     able = np.flatnonzero((rows.frame >= EARLIEST) & (rows.frame + horizon < frames))
-    if not len(able):
+    return _evenly(able, most)
+
+
+def judged_frames(frames: int, window: int, horizon: int, most: int = MOST) -> list[int]:
+    """The same, as numbers of frames, where every frame from the first whole window on has one."""
+    return _evenly(np.arange(max(EARLIEST, window - 1), max(0, frames - horizon)), most)
+
+
+def _evenly(values: np.ndarray, most: int) -> list[int]:
+    if not len(values):
         return []
-    picked = np.unique(np.linspace(0, len(able) - 1, most).astype(int))
-    return able[picked].tolist()
+    return values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))].tolist()
 
 
 @contextmanager
@@ -118,46 +109,90 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def _judge(
-    marks: _Marks,
-    flow: cv2.DISOpticalFlow,
-    grey: np.ndarray,
-    size: tuple[int, int],
-    rows: KeypointRows,
-    i: int,
-    tracks: Tracks | None,
-) -> None:
-    """Add the marks of one prediction."""
-    t, active = int(rows.frame[i]), rows.active[i].astype(bool)
-    now, future = rows.observed[i][active], rows.predicted[i][:, active]  # (N, 2), (m, N, 2)
-    marks.active.append(len(now))
-    scale = size[1] / WIDTH  # pixels of the source in one of grey
-    _judge_places(marks, flow.calc(grey[t - FLOW_FRAMES], grey[t], None), now / scale)
-    persons = tracks.get(t) if tracks else None
-    if not len(now):
-        marks.persons_covered += [False] * len(persons or ())
-        return
-    m = len(future)
-    back, came = follow_points(grey, now / scale, range(t, t - VELOCITY_FRAMES - 1, -1))
-    true, went = follow_points(grey, now / scale, range(t, t + m + 1))
-    true = true[1:] * scale  # (m, N, 2)
-    steps = np.arange(1, m + 1)[:, None, None]
-    guesses = {
-        '': future,
-        '_stay': np.repeat(now[None], m, 0),
-        '_velocity': (back[0] + (back[0] - back[-1]) / VELOCITY_FRAMES * steps) * scale,
-    }
-    moves = np.linalg.norm(true[-1] - now, axis=-1) > LEAST_PATH * scale
-    ok = came & went & moves
-    for name, guess in guesses.items():
-        distance = np.linalg.norm(guess - true, axis=-1)  # (m, N)
-        getattr(marks, f'err{name}').extend((distance.mean(0)[ok] / (size[1] / UNIT)).tolist())
-    if rows.sigma is not None:
-        sigma = rows.sigma[i][:, active][:, ok]
-        distance = np.linalg.norm(future - true, axis=-1)[:, ok]
-        marks.within_sigma += (distance < ONE_SIGMA * sigma).ravel().tolist()
-    if persons is not None:
-        _judge_persons(marks, persons, tracks.get(t + m, {}), now, came, guesses)
+class KeypointJudge:
+    """Judges one prediction after the other; see the module."""
+
+    def __init__(self, size: tuple[int, int], tracks: Tracks | None = None):
+        """size: (height, width) of the frames [pixel]."""
+        self._width = size[1]
+        self._tracks = tracks
+        self._predictions = 0
+        self._marks = _Marks()
+        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+
+    def add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+        """Judge a prediction.
+
+        grey: by number of frame (h, WIDTH) uint8, `shrink` of it, at least of VELOCITY_FRAMES
+        before the row's frame up to its last predicted one.
+        """
+        with _one_thread():
+            self._add(grey, row)
+
+    def _add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+        self._predictions += 1
+        marks, t, active = self._marks, int(row.frame), row.active.astype(bool)
+        now, future = row.observed[active], row.predicted[:, active]  # (N, 2), (m, N, 2)
+        marks.active.append(len(now))
+        scale = self._width / WIDTH  # pixels of the source in one of grey
+        flow = self._flow.calc(grey[t - FLOW_FRAMES], grey[t], None)
+        _judge_places(marks, flow, now / scale)
+        persons = self._tracks.get(t) if self._tracks else None
+        if not len(now):
+            marks.persons_covered += [False] * len(persons or ())
+            return
+        m = len(future)
+        back, came = follow_points(grey, now / scale, range(t, t - VELOCITY_FRAMES - 1, -1))
+        true, went = follow_points(grey, now / scale, range(t, t + m + 1))
+        true = true[1:] * scale  # (m, N, 2)
+        steps = np.arange(1, m + 1)[:, None, None]
+        guesses = {
+            '': future,
+            '_stay': np.repeat(now[None], m, 0),
+            '_velocity': (back[0] + (back[0] - back[-1]) / VELOCITY_FRAMES * steps) * scale,
+        }
+        moves = np.linalg.norm(true[-1] - now, axis=-1) > LEAST_PATH * scale
+        ok = came & went & moves
+        for name, guess in guesses.items():
+            distance = np.linalg.norm(guess - true, axis=-1)  # (m, N)
+            getattr(marks, f'err{name}').extend(
+                (distance.mean(0)[ok] / (self._width / UNIT)).tolist()
+            )
+        if row.sigma is not None:
+            distance = np.linalg.norm(future - true, axis=-1)[:, ok]
+            marks.within_sigma += (
+                (distance < ONE_SIGMA * row.sigma[:, active][:, ok]).ravel().tolist()
+            )
+        if persons is not None:
+            _judge_persons(marks, persons, self._tracks.get(t + m, {}), now, came, guesses)
+
+    def figures(self) -> Figures:
+        """Means over what was judged, None where there was nothing.
+
+        predictions (judged), active (keypoints a prediction), on_moving, area_moving,
+        blobs_covered, followed (points behind err), err, err_stay, err_velocity, ratio_best,
+        within_sigma (None where rows have no sigma), and with tracks in_person, persons_covered,
+        hit, hit_stay, hit_velocity (share of the points in a box whose position m frames on is in
+        the box of the same person then) and hits_of (such points).
+        """
+
+        def mean(name: str) -> float | None:
+            values = getattr(marks, name)
+            return round(float(np.mean(values)), 4) if values else None
+
+        marks = self._marks
+        out: Figures = {'predictions': self._predictions}
+        out |= {k: mean(k) for k in ('active', 'on_moving', 'area_moving', 'blobs_covered')}
+        out['followed'] = len(marks.err)
+        out |= {k: mean(k) for k in ('err', 'err_stay', 'err_velocity')}
+        best = min(out['err_stay'], out['err_velocity']) if marks.err else 0
+        out['ratio_best'] = round(out['err'] / best, 3) if best else None
+        out['within_sigma'] = mean('within_sigma')
+        if self._tracks:
+            names = ('in_person', 'persons_covered', 'hit', 'hit_stay', 'hit_velocity')
+            out |= {k: mean(k) for k in names}
+            out['hits_of'] = len(marks.hit)
+        return out
 
 
 def _judge_places(marks: _Marks, flow: np.ndarray, points: np.ndarray) -> None:
@@ -197,22 +232,3 @@ def _judge_persons(
         if owner in later and came[j]:
             for name, guess in guesses.items():
                 getattr(marks, f'hit{name}').append(inside(guess[-1, j], later[owner]))
-
-
-def _summary(marks: _Marks, predictions: int, with_persons: bool) -> dict[str, float | int | None]:
-    def mean(name: str) -> float | None:
-        values = getattr(marks, name)
-        return round(float(np.mean(values)), 4) if values else None
-
-    out: dict[str, float | int | None] = {'predictions': predictions}
-    out |= {k: mean(k) for k in ('active', 'on_moving', 'area_moving', 'blobs_covered')}
-    out['followed'] = len(marks.err)
-    out |= {k: mean(k) for k in ('err', 'err_stay', 'err_velocity')}
-    best = min(out['err_stay'], out['err_velocity']) if marks.err else 0
-    out['ratio_best'] = round(out['err'] / best, 3) if best else None
-    out['within_sigma'] = mean('within_sigma')
-    if with_persons:
-        names = ('in_person', 'persons_covered', 'hit', 'hit_stay', 'hit_velocity')
-        out |= {k: mean(k) for k in names}
-        out['hits_of'] = len(marks.hit)
-    return out

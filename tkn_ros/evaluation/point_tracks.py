@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -23,13 +23,13 @@ _MOST_BACK = 1.0  # [pixel] that a point may lie off where it started after a st
 
 
 def follow_points(
-    grey: np.ndarray, points: np.ndarray, steps: Sequence[int]
+    grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], points: np.ndarray, steps: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pyramidal Lucas-Kanade with a forward-backward check.
 
-    grey: (T, h, w) uint8; points: (N, 2) pixels of it in frame steps[0]; steps: frames in the
-    order in which to go. Returns (len(steps), N, 2) float32 and (N,) bool, which were followed to
-    the last.
+    grey: by number of frame (h, w) uint8; points: (N, 2) pixels of it in frame steps[0]; steps:
+    frames in the order in which to go. Returns (len(steps), N, 2) float32 and (N,) bool, which
+    were followed to the last.
     """
     at = np.float32(points).reshape(-1, 1, 2)
     found, path = np.ones(len(at), bool), [at[:, 0].copy()]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tkn_ros.datasets.clips import Clip, run_with_most_motion
-from tkn_ros.evaluation.comparison import METHODS, NAMES, format_comparison, predict_by_methods
+from tkn_ros.datasets.clips import Clip, start_of_most_motion
+from tkn_ros.datasets.originals import originals
+from tkn_ros.evaluation.clip_pass import METHODS, draw_run
+from tkn_ros.evaluation.comparison import NAMES, format_comparison
 from tkn_ros.model.tkn import TKN
 from tkn_ros.video.drawing import rows, strip
 from tkn_ros.video.writers import whole_file, write_image
@@ -40,25 +42,30 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
         '',
     ]
     picked = np.unique(np.linspace(0, len(clips) - 1, STRIPS).round().astype(int))
-    for i in picked:
-        clip = clips[i]
+    for i, (clip, images) in zip(picked, originals([clips[i] for i in picked])):
         name = f'strip_{i:03d}_{re.sub(r"[^A-Za-z0-9]+", "_", Path(clip.name).name)[:40]}.png'
-        write_image(folder / name, comparison_strip(model, clip.frames, results['horizon']))
+        write_image(folder / name, comparison_strip(model, clip, images, results['horizon']))
         lines += [f'## {clip.name}', '', f'![{clip.name}]({name})', '']
     with whole_file(folder / 'report.md') as part:
         part.write_text('\n'.join(lines))
 
 
-def comparison_strip(model: TKN, frames: np.ndarray, horizon: int) -> np.ndarray:
-    """The liveliest run of a clip: observed, what came, and each prediction of it, uint8."""
+def comparison_strip(
+    model: TKN, clip: Clip, images: Iterable[np.ndarray], horizon: int
+) -> np.ndarray:
+    """The liveliest run of a clip: observed, what came, and each prediction of it, uint8.
+
+    images: the clip's frames at their own size.
+    """
     n = model.config.window
-    run = run_with_most_motion(frames, n + horizon)
+    start = start_of_most_motion(clip.frames, n + horizon)
+    run = clip.frames[start : start + n + horizon]
     parts = [
         (run[:n], 'observed, the newest on the right'),
         (run[n:], f'what came: steps 1 to {horizon}'),
     ]
-    for method, drawn in zip(METHODS, predict_by_methods(model, run, n)):
-        parts.append(((drawn * 255).round().astype(np.uint8), f'predicted: {NAMES[method]}'))
+    for method, drawn in zip(METHODS, draw_run(model, clip, images, start, horizon)):
+        parts.append((drawn, f'predicted: {NAMES[method]}'))
     height = round(CELL * run.shape[1] / run.shape[2])
     return rows([(strip(list(f), height, CELL, COLUMNS), text) for f, text in parts])
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -41,45 +42,39 @@ class KeypointRows:
     def __len__(self) -> int:
         return len(self.frame)
 
-    @property
-    def with_known_sigma(self) -> KeypointRows:
-        """The same; without sigma if it is unknown throughout."""
-        known = self.sigma is not None and self.sigma.any()
-        return self if known else replace(self, sigma=None)
+    def __getitem__(self, i: int) -> KeypointRow:
+        columns = (getattr(self, f.name) for f in fields(self))
+        return KeypointRow(*(None if column is None else column[i] for column in columns))
 
 
-class RowCollector:
-    """Takes predictions one by one: (4 m + 6) K floats are kept of each, 6 kB of K = 32, m = 10."""
+class KeypointRow(NamedTuple):
+    """One prediction: what `KeypointRows` has, less P. 6 kB for K = 32 and m = 10."""
 
-    def __init__(self):
-        self._rows: list[tuple] = []
+    frame: int
+    observed: np.ndarray
+    predicted: np.ndarray
+    active: np.ndarray
+    sigma: np.ndarray | None
+    id: np.ndarray | None
 
-    def __len__(self) -> int:
-        return len(self._rows)
 
-    def add(self, number: int, prediction: Prediction) -> None:
-        """number: of the prediction's newest frame."""
-        pixels = prediction.pixels()
-        self._rows.append(
-            (
-                number,
-                pixels.observed[-1].astype(np.float32),
-                pixels.predicted.astype(np.float32),
-                np.array(prediction.active, bool),
-                pixels.sigma.astype(np.float32),
-                np.array(prediction.ids, np.int64),
-            )
-        )
-
-    def rows(self) -> KeypointRows:
-        """All of them; ValueError if there are none."""
-        return KeypointRows(*(np.stack(column) for column in zip(*self._rows, strict=True)))
+def keypoint_row(number: int, prediction: Prediction) -> KeypointRow:
+    """number: of the prediction's newest frame."""
+    pixels = prediction.pixels()
+    return KeypointRow(
+        number,
+        pixels.observed[-1].astype(np.float32),
+        pixels.predicted.astype(np.float32),
+        np.array(prediction.active, bool),
+        pixels.sigma.astype(np.float32),
+        np.array(prediction.ids, np.int64),
+    )
 
 
 def predict_keypoints(model: TKN, source: Source, horizon: int) -> KeypointRows:
     """The prediction of every frame of a recording from which one can be made; nothing is drawn.
 
-    One frame's picture is held at a time, beside those of the window.
+    Held are the pictures of the window, and of each frame one row of keypoints.
 
     Raises VideoError where the recording is shorter than the window, or stops too long within.
     """
@@ -89,19 +84,19 @@ def predict_keypoints(model: TKN, source: Source, horizon: int) -> KeypointRows:
             'predictor node on it'
         )
     window = make_window(model, period_ns=round(1e9 / source.fps))
-    collector, number = RowCollector(), -1
+    rows, number = [], -1
     for number, frame in enumerate(tqdm(source, unit='frame', disable=None)):
         window.push(frame.stamp_ns, frame.image)
         prediction = window.predict(horizon)
         if prediction is not None:
-            collector.add(number, prediction)
-    if not len(collector):
+            rows.append(keypoint_row(number, prediction))
+    if not rows:
         raise VideoError(
             f'{source.name}: {number + 1} frames are too few, or too far apart; the '
             f'window needs {window.window} at {source.fps:g} frames per second; give '
             'a longer recording, or weights of a shorter window'
         )
-    return collector.rows()
+    return KeypointRows(*(np.stack(column) for column in zip(*rows)))
 
 
 def write_rows(path: str | Path, rows: KeypointRows, **about: int | float | str) -> None:

@@ -1,0 +1,148 @@
+"""One clip through the engine as a camera's pictures would go, and what came of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tkn_ros.datasets.clips import Clip
+from tkn_ros.evaluation.keypoint_figures import (
+    VELOCITY_FRAMES,
+    Figures,
+    KeypointJudge,
+    judged_frames,
+    shrink,
+)
+from tkn_ros.evaluation.point_tracks import Tracks
+from tkn_ros.evaluation.runs import PSNR_CAP, EvaluationError
+from tkn_ros.model.tkn import TKN
+from tkn_ros.streaming.keypoint_rows import keypoint_row
+from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.streaming.window import SlidingWindow, make_window
+from tkn_ros.video.metrics import psnr, ssim
+
+METHODS = ('model', 'repeat_last', 'constant_velocity')
+LEAST = 10  # runs of a short clip: two or three are chance
+
+
+@dataclass(frozen=True)
+class ClipFigures:
+    """pictures: (runs, m, methods, 2), PSNR and SSIM; keypoints: None where none were judged."""
+
+    pictures: np.ndarray
+    keypoints: Figures | None
+
+
+def judge_clip(
+    model: TKN,
+    clip: Clip,
+    images: Iterable[np.ndarray],
+    horizon: int,
+    most: int = 0,
+    judged: int = 0,
+    tracks: Tracks | None = None,
+) -> ClipFigures:
+    """Stream a clip through the window, evenly spaced at its frame rate, and judge what it says.
+
+    images: the clip's frames at their own size; predicted frames are compared with clip.frames,
+    at their size. most: runs whose pictures are compared, 0 for all; judged: predictions whose
+    keypoints are, 0 for none. tracks: boxes in pixels of `images`, numbered as the recording's
+    frames. Held are the pictures of the window and small grey ones of horizon + 5 frames.
+    """
+    window, period = _make_window(model, clip)
+    n = window.window
+    ends = {s + n - 1 for s in run_starts(len(clip), n + horizon, horizon, most)}
+    wanted = set(judged_frames(len(clip), n, horizon, judged)) if judged else set()
+    judge, waiting, grey = None, deque(), {}
+    pictures = []
+    for number, image in enumerate(images):
+        window.push(number * period, image)
+        if judged:
+            judge = judge or KeypointJudge(image.shape[:2], _tracks_of(clip, tracks))
+            grey[number] = shrink(image)
+            grey.pop(number - horizon - VELOCITY_FRAMES - 1, None)
+        if number in ends or number in wanted:
+            prediction = window.predict(horizon)
+            if number in ends:
+                pictures.append(_picture_figures(window, prediction, clip.frames, number))
+            if number in wanted and prediction is not None:
+                row = keypoint_row(number, prediction)
+                waiting.append(row if row.sigma.any() else row._replace(sigma=None))
+        if waiting and waiting[0].frame + horizon == number:
+            judge.add(grey, waiting.popleft())
+    return ClipFigures(np.array(pictures), judge.figures() if judge else None)
+
+
+def _make_window(model: TKN, clip: Clip) -> tuple[SlidingWindow, int]:
+    period = round(1e9 / clip.fps)
+    return make_window(model, period_ns=period), period
+
+
+def _tracks_of(clip: Clip, tracks: Tracks | None) -> Tracks | None:
+    """With the clip's own numbers of frames."""
+    return tracks and {frame - clip.first: boxes for frame, boxes in tracks.items()}
+
+
+def run_starts(frames: int, length: int, horizon: int, most: int = 0) -> list[int]:
+    """First frames of the runs of a clip, overlapping more where it is too short for LEAST."""
+    room = frames - length
+    starts = list(range(0, room + 1, max(1, min(horizon, room // (LEAST - 1)))))
+    if most and len(starts) > most:
+        starts = [starts[i] for i in np.linspace(0, len(starts) - 1, most).round().astype(int)]
+    return starts
+
+
+def _picture_figures(
+    window: SlidingWindow, prediction: Prediction | None, frames: np.ndarray, number: int
+) -> list[list[tuple[float, float]]]:
+    """Of the prediction from frame `number` of (T, H, W, 3) uint8: (m, methods, 2)."""
+    if prediction is None:
+        raise EvaluationError(f'no prediction can be made from frame {number}; give another clip')
+    last, future = frames[number], frames[number + 1 : number + 1 + len(prediction.predicted)]
+    by_method = [
+        [(min(psnr(p, t), PSNR_CAP), ssim(p, t)) for p, t in zip(drawn, future, strict=True)]
+        for drawn in draw_by_methods(window, prediction, last)
+    ]
+    return list(zip(*by_method))
+
+
+def draw_by_methods(
+    window: SlidingWindow, prediction: Prediction, last: np.ndarray
+) -> Iterator[np.ndarray]:
+    """The m future frames by each of `METHODS`, (m, H, W, 3) uint8 of the newest frame's size.
+
+    last: (H, W, 3) uint8, the newest frame.
+    """
+    size, horizon = last.shape[:2], len(prediction.predicted)
+    yield window.render(prediction, size)
+    yield np.repeat(last[None], horizon, 0)
+    going_on = constant_velocity(torch.from_numpy(prediction.observed), horizon)
+    yield window.render(replace(prediction, predicted=going_on.numpy()), size)
+
+
+def draw_run(
+    model: TKN, clip: Clip, images: Iterable[np.ndarray], start: int, horizon: int
+) -> list[np.ndarray]:
+    """`draw_by_methods` for the run that begins with frame `start`, the window being fed from one
+    window before it."""
+    window, period = _make_window(model, clip)
+    newest = start + window.window - 1
+    for number, image in enumerate(images):
+        if number >= start - window.window:
+            window.push(number * period, image)
+        if number == newest:
+            return list(draw_by_methods(window, window.predict(horizon), clip.frames[newest]))
+    raise EvaluationError(f'{clip.name}: has no run of frames from {start} on')
+
+
+def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:
+    """(n, K, 3) observed -> (horizon, K, 3): x and y go on as in the last step, intensity stays."""
+    velocity = keypoints[-1] - keypoints[-2] if len(keypoints) > 1 else 0 * keypoints[-1]
+    velocity = velocity * velocity.new_tensor([1.0, 1.0, 0.0])  # (K, 3)
+    steps = torch.arange(1, horizon + 1, device=keypoints.device)[:, None, None]
+    return keypoints[-1] + steps * velocity
