@@ -11,17 +11,11 @@ from train_help import write_clips
 
 from tkn_ros.cli import main
 from tkn_ros.datasets.clips import Clip
-from tkn_ros.evaluation.comparison import (
-    METHODS,
-    compare,
-    constant_velocity,
-    format_comparison,
-    predict_by_methods,
-    run_starts,
-)
+from tkn_ros.evaluation.clip_pass import METHODS, constant_velocity, draw_run, run_starts
+from tkn_ros.evaluation.comparison import compare, format_comparison
 from tkn_ros.evaluation.runs import EvaluationError
 from tkn_ros.model.checkpoints import save_checkpoint
-from tkn_ros.model.images import to_tensor
+from tkn_ros.model.images import to_images, to_tensor
 from tkn_ros.paper.kth_tables import format_kth
 from tkn_ros.video.metrics import psnr, ssim
 
@@ -34,7 +28,7 @@ def test_the_figures_are_those_of_the_metrics():
     results = compare(model, [Clip('one', clip, 25.0)], 3)
     with torch.no_grad():
         drawn, _ = model(to_tensor(clip[:WINDOW])[None], 3)
-    drawn = drawn[0].clamp(0, 1).permute(0, 2, 3, 1).numpy()
+    drawn = to_images(drawn[0])
     for step, row in enumerate(results['per_step']):
         truth = clip[WINDOW + step] / 255.0
         assert row['step'] == step + 1
@@ -74,8 +68,9 @@ def test_constant_velocity():
 
 def test_the_rest_of_a_clip_whose_keypoints_do_not_move_is_the_last_frame():
     still = np.repeat(moving_square(1), WINDOW + 2, 0)
-    _, last, moved = predict_by_methods(small_model(output='change'), still, WINDOW)
-    assert np.allclose(moved, last, atol=1e-4)
+    clip = Clip('still', still, 25.0)
+    _, last, moved = draw_run(small_model(output='change'), clip, still, 0, 2)
+    assert np.array_equal(moved, last)
 
 
 def test_runs():
@@ -107,9 +102,10 @@ def test_the_command_writes_figures_and_a_report(here, capsys):
     shown = capsys.readouterr().out
     results = json.loads((here / 'out/a.json').read_text())
     assert set(results) >= {'protocol', 'clips', 'per_step', 'overall'}
-    assert set(results['overall']) == set(METHODS) == {'model', 'repeat_last', 'constant_velocity'}
-    for figures in results['overall'].values():
-        assert set(figures) == {'psnr', 'ssim'}
+    assert set(METHODS) == {'model', 'repeat_last', 'constant_velocity'}
+    assert set(results['overall']) == {*METHODS, 'keypoints'}
+    for method in METHODS:
+        assert set(results['overall'][method]) == {'psnr', 'ssim'}
     assert len(results['per_step']) == 6 and len(results['clips']) == 3
     assert results['protocol'] in shown and '4 frames observed, 6 predicted' in shown
     assert f'{results["overall"]["model"]["psnr"]:.2f}' in shown

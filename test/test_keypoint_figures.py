@@ -256,7 +256,7 @@ def random_rows(frames: list[np.ndarray]) -> KeypointRows:
     rng = np.random.default_rng(2)
     height, width = frames[0].shape[:2]
     frame, k = np.arange(5, len(frames)), 16
-    observed = rng.uniform(-5, 1.02, (len(frame), k, 2)).clip(-0.02) * (width, height)
+    observed = rng.uniform(-0.02, 1.02, (len(frame), k, 2)) * (width, height)
     for row, t in zip(observed, frame):
         change = np.abs(frames[t].astype(int) - frames[t - 3]).sum(-1)
         y, x = np.divmod(np.argsort(change, axis=None)[-1500:], width)

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from small_models import WINDOW, moving_square, repeat_last_model, small_model
+from small_models import KEYPOINTS, WINDOW, moving_square, repeat_last_model, small_model
 
 from tkn_ros.cli import main
 from tkn_ros.model.checkpoints import save_checkpoint
+from tkn_ros.streaming.keypoint_rows import predict_keypoints
 from tkn_ros.streaming.predict_video import predict_frames
 from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.video.files import ImageFolder
@@ -118,6 +119,49 @@ def test_a_bag_has_the_future_times_and_beside_them_the_camera(here):
         assert source.count() == FRAMES - WINDOW
 
 
+def test_keypoints_of_every_frame(here, capsys):
+    """Those that the window gives, in pixels of the video."""
+    save_checkpoint('moving.safetensors', small_model())
+    assert main([*USUAL, '-o', 'out/a.npz', '--weights', 'moving.safetensors']) == 0
+    count = FRAMES - WINDOW + 1
+    said = capsys.readouterr().out.strip()
+    assert said == f'out/a.npz: {count} predictions of {KEYPOINTS} keypoints'
+    assert [p.name for p in (here / 'out').iterdir()] == ['a.npz']
+    with np.load('out/a.npz') as file:
+        arrays = dict(file)
+    about = {name: arrays.pop(name).item() for name in ('width', 'height', 'fps', 'horizon')}
+    assert about == {'width': 64, 'height': 48, 'fps': 25.0, 'horizon': HORIZON}
+    assert str(arrays.pop('weights')) == 'moving.safetensors'
+    assert {name: array.shape for name, array in arrays.items()} == {
+        'frame': (count,),
+        'observed': (count, KEYPOINTS, 2),
+        'predicted': (count, HORIZON, KEYPOINTS, 2),
+        'active': (count, KEYPOINTS),
+        'sigma': (count, HORIZON, KEYPOINTS),
+        'id': (count, KEYPOINTS),
+    }
+    assert arrays['frame'].tolist() == list(range(WINDOW - 1, FRAMES))
+    assert arrays['active'].dtype == bool and arrays['active'].all()
+    assert (arrays['id'] == np.arange(KEYPOINTS)).all() and not arrays['sigma'].any()
+    window = SlidingWindow(small_model(), period_ns=PERIOD)
+    for i, frame in enumerate(open_source('video')):
+        window.push(i * PERIOD, frame.image)
+        if i == 8:
+            pixels = window.predict(HORIZON).pixels()
+    row = arrays['frame'].tolist().index(8)
+    assert np.allclose(arrays['observed'][row], pixels.observed[-1], atol=1e-4)
+    assert np.allclose(arrays['predicted'][row], pixels.predicted, atol=1e-4)
+
+
+def test_keypoints_are_as_many_as_the_pauses_leave():
+    clip = moving_square(FRAMES)
+    stamps = [i * PERIOD + (10**9 if i >= 7 else 0) for i in range(FRAMES)]
+    rows = predict_keypoints(small_model(), Frames(clip, stamps), HORIZON)
+    assert rows.frame.tolist() == [*range(WINDOW - 1, 7), *range(7 + WINDOW - 1, FRAMES)]
+    with pytest.raises(VideoError, match=f'frames: {WINDOW - 1} frames are too few'):
+        predict_keypoints(small_model(), Frames(clip[: WINDOW - 1]), HORIZON)
+
+
 @pytest.mark.parametrize(
     'arguments, said',
     [
@@ -126,13 +170,17 @@ def test_a_bag_has_the_future_times_and_beside_them_the_camera(here):
         (['-o', 'small.safetensors'], '".safetensors" is not written here'),
         (['-o', 'out.mp4', '--weights', 'none'], 'weights "none" do not exist'),
         (['-o', 'out.mp4', '--fps', '0'], 'fps'),
+        (['-o', 'out.npz', '--compare'], '--compare is of predicted frames'),
+        (['-o', 'out.npz', '--last'], '--last is of predicted frames'),
+        (['-o', 'out.npz', '--size', '8', '8'], '--size is of predicted frames'),
+        (['-o', 'out.npz', '--fps', '2000'], 'fps'),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(here, capsys, arguments, said):
     assert main([*USUAL, *arguments]) == 1
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith('tkn: ') and said in message
-    assert not (here / 'out.mp4').exists()
+    assert not (here / 'out.mp4').exists() and not list(here.glob('*out*.npz'))
 
 
 def test_a_missing_video(here, capsys):

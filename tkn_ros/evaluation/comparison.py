@@ -65,8 +65,11 @@ def compare(
             f'{short[0].name if short else "no clip"}: {n + horizon} frames are '
             f'needed (window {n} + horizon {horizon}); give a longer clip'
         )
-    if tracks and len({id(clip.recording) for clip in clips}) > 1:
-        raise EvaluationError('tracks are of one recording, and there are several: give that one')
+    recordings = len({id(clip.recording) for clip in clips})
+    if tracks and recordings > 1:
+        raise EvaluationError(
+            f'the tracks are of one recording, and {recordings} are given: give that one alone'
+        )
     tables, about = [], []
     with tqdm(
         total=sum(map(len, clips)), desc='evaluating', unit='frame', leave=False, disable=None
