@@ -71,14 +71,15 @@ class KeypointCollector:
         if not steps or not found:
             return None
         futures = [_at(p, [stamps[t], *f], stamps[t + 1 : t + 1 + steps]) for t, p, f, _ in found]
+        sigma = np.stack([wide for _, wide in futures])
         return KeypointRows(
             frame=np.array([t for t, *_ in found]),
             observed=np.stack([p.now[:, :2] for _, p, *_ in found]).astype(np.float32),
             predicted=np.stack([places for places, _ in futures]),
             active=np.stack([p.active for _, p, *_ in found]),
-            sigma=np.stack([sigma for _, sigma in futures]),
+            sigma=sigma if sigma.any() else None,  # 0 throughout: unknown
             id=np.stack([p.ids for _, p, *_ in found]),
-        ).with_known_sigma
+        )
 
     def figures(self) -> dict[str, float | None]:
         """FIGURES by name; those that nothing could be said of are None."""
