@@ -15,11 +15,19 @@ TEXTS = {
     f'tkn_ros/msg/{name}': (MESSAGES / f'{name}.msg').read_text()
     for name in ('Keypoint', 'KeypointFrame', 'PredictedKeypoints')
 }
+# as they were before keypoints were followed
+OLDER_TEXTS = {
+    **TEXTS,
+    'tkn_ros/msg/Keypoint': 'float32 x\nfloat32 y\nfloat32 intensity\n',
+    'tkn_ros/msg/PredictedKeypoints': TEXTS['tkn_ros/msg/PredictedKeypoints'].partition(
+        'string weights'
+    )[0],
+}
 
 
-def _store():
+def _store(texts: dict[str, str] = TEXTS):
     store = get_typestore(Stores.ROS2_JAZZY)
-    for name, text in TEXTS.items():
+    for name, text in texts.items():
         store.register(get_types_from_msg(text, name))
     return store
 
@@ -37,7 +45,14 @@ def header(stamp_ns: int, frame_id: str = 'camera'):
 
 
 class PredictionBag(BagWriter):
-    """A BagWriter that knows the messages of tkn_ros. Frames are (H, W, 3) uint8 RGB."""
+    """A BagWriter that knows the messages of tkn_ros, or others of their names, by `texts`.
+
+    Frames are (H, W, 3) uint8 RGB.
+    """
+
+    def __init__(self, path: str | Path, texts: dict[str, str] = TEXTS):
+        super().__init__(path)
+        self.texts, self.store = texts, STORE if texts is TEXTS else _store(texts)
 
     def image(
         self, topic: str, stamp: int, frame: np.ndarray, logged: int = 0, frame_id: str = 'camera'
@@ -62,22 +77,45 @@ class PredictionBag(BagWriter):
         future: Sequence[int],
         logged: int,
         size: tuple[int, int],
-        count: int = 3,
+        places: np.ndarray | None = None,
+        sigma: np.ndarray | None = None,
+        active: Sequence[bool] = (True, True, True),
+        ids: Sequence[int] = (0, 1, 2),
     ) -> None:
-        """All keypoints stand in the middle of the picture."""
-        one = T['tkn_ros/msg/Keypoint'](x=size[1] / 2, y=size[0] / 2, intensity=0.5)
+        """places: (1 + m, K, 2), now and at the future stamps; else in the middle of the picture.
+
+        sigma: (1 + m, K); else 0.
+        """
+        count = len(ids)
+        if places is None:
+            places = np.broadcast_to([size[1] / 2, size[0] / 2], (1 + len(future), count, 2))
+        if sigma is None:
+            sigma = np.zeros(places.shape[:2])
+        types = self.store.types
+        names = types['tkn_ros/msg/Keypoint'].__dataclass_fields__
+
+        def point(k: int, place, spread: float):
+            values = {'x': place[0], 'y': place[1], 'intensity': 0.5}
+            values |= {'id': ids[k], 'active': active[k], 'sigma': spread}
+            known = {name: value for name, value in values.items() if name in names}
+            return types['tkn_ros/msg/Keypoint'](**known)
+
         frames = [
-            T['tkn_ros/msg/KeypointFrame'](stamp=time(s), keypoints=[one] * count)
-            for s in (stamp, *future)
+            types['tkn_ros/msg/KeypointFrame'](
+                stamp=time(when), keypoints=[point(k, at[k], wide[k]) for k in range(count)]
+            )
+            for when, at, wide in zip((stamp, *future), places, sigma)
         ]
-        message = T[KEYPOINTS](
+        weights = {'weights': 'some.safetensors'} if self.texts is TEXTS else {}
+        message = types[KEYPOINTS](
             header=header(stamp),
             image_height=size[0],
             image_width=size[1],
             frame_period=(future[0] - stamp) / 1e9,
             observed=frames[:1],
             predicted=frames[1:],
-            processing_time=T['builtin_interfaces/msg/Duration'](0, 10**6),
+            processing_time=types['builtin_interfaces/msg/Duration'](0, 10**6),
+            **weights,
         )
-        cdr = bytes(STORE.serialize_cdr(message, KEYPOINTS))
-        self.write_raw(topic, KEYPOINTS, cdr, logged, message_definition(KEYPOINTS, TEXTS))
+        cdr = bytes(self.store.serialize_cdr(message, KEYPOINTS))
+        self.write_raw(topic, KEYPOINTS, cdr, logged, message_definition(KEYPOINTS, self.texts))

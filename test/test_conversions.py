@@ -23,7 +23,7 @@ from tkn_ros.nodes.conversions import (  # noqa: E402
     rgb_to_image,
     to_time,
 )
-from tkn_ros.streaming.prediction import to_pixels  # noqa: E402
+from tkn_ros.streaming.prediction import Prediction, from_pixels, to_pixels  # noqa: E402
 from tkn_ros.streaming.window import SlidingWindow  # noqa: E402
 from tkn_ros.video.encodings import UnsupportedEncoding  # noqa: E402
 from tkn_ros.video.frame import VideoError  # noqa: E402
@@ -119,7 +119,7 @@ sizes = st.tuples(st.integers(1, 2000), st.integers(1, 2000))
 cells = st.tuples(st.integers(2, 64), st.integers(2, 64))
 
 
-def from_pixels(pixels, cells, size):
+def from_pixels_by_shares(pixels, cells, size):
     """Written the other way round: pixel -> share of the picture -> cell -> [-1, 1]."""
     out = pixels.copy()
     for axis, other in ((0, 1), (1, 0)):
@@ -131,7 +131,8 @@ def from_pixels(pixels, cells, size):
 @given(arrays(np.float64, (4, 3), elements=st.floats(-1, 1)), cells, sizes)
 def test_pixels_and_back(keypoints, cells, size):
     pixels = to_pixels(keypoints, cells, size)
-    assert np.allclose(from_pixels(pixels, cells, size), keypoints, atol=1e-9)
+    assert np.allclose(from_pixels_by_shares(pixels, cells, size), keypoints, atol=1e-9)
+    assert np.allclose(from_pixels(pixels[..., :2], cells, size), keypoints[..., :2], atol=1e-9)
     assert np.array_equal(pixels[..., 2], keypoints[..., 2])
     # inside of the picture, whose pixels reach from -0.5 to size - 0.5
     assert (pixels[..., :2] >= -0.5).all() and (pixels[:, 0] <= size[1] - 0.5).all()
@@ -167,11 +168,10 @@ def test_a_prediction_as_a_message():
     for i, frame in enumerate(moving_square(6, 48, 64)):
         window.push(start + i * period, frame)
     prediction = window.predict(3)
-    cells = (SIDE // 4, SIDE // 4)
-    message = over_the_wire(prediction_to_message(prediction, cells, 'left', 2_500 * MS))
+    message = over_the_wire(prediction_to_message(prediction, 'left', 2_500 * MS, 'a.safetensors'))
     assert isinstance(message, PredictedKeypoints)
     assert to_ns(message.header.stamp) == start + 5 * period
-    assert message.header.frame_id == 'left'
+    assert message.header.frame_id == 'left' and message.weights == 'a.safetensors'
     assert (message.image_height, message.image_width) == (48, 64)
     assert message.frame_period == pytest.approx(0.04)
     assert to_ns(message.processing_time) == 2_500 * MS
@@ -186,6 +186,54 @@ def test_a_prediction_as_a_message():
         (message.predicted, prediction.predicted),
     ):
         sent = np.array([[(k.x, k.y, k.intensity) for k in f.keypoints] for f in frames])
-        expected = to_pixels(keypoints, cells, (48, 64))
+        expected = to_pixels(keypoints, (SIDE // 4, SIDE // 4), (48, 64))
         expected[..., 2] = np.maximum(expected[..., 2], 0.0)  # the message promises 0 or more
         assert np.allclose(sent, expected, atol=1e-3)
+        # a network of the paper's form: all active, sigma unknown, the index for an id
+        for moment in frames:
+            assert [k.id for k in moment.keypoints] == list(range(keypoints.shape[1]))
+            assert all(k.active and k.sigma == 0 for k in moment.keypoints)
+
+
+def test_followed_keypoints_as_a_message():
+    """Two active ones, of which one was not seen at first; an inactive one; sigma in pixels."""
+    size, cells = (48, 64), (24, 32)
+    at = np.array([[10.0, 12.0], [31.5, 23.5], [60.0, 40.0]])
+    places = np.zeros((4, 3, 3), np.float32)
+    places[..., :2] = from_pixels(at, cells, size)
+    places[..., 2] = [0.9, 0.5, 0.0]
+    window = SlidingWindow(small_model())
+    for i, frame in enumerate(moving_square(WINDOW, *size)):
+        window.push(i * 40 * MS + 1, frame)
+    known = np.ones((4, 3), bool)
+    known[:2, 1] = False
+    sigma = np.array([[0.01, 0.02, 0.0], [0.03, 0.05, 0.0]], np.float32)
+    prediction = Prediction(
+        40 * MS,
+        [i * 40 * MS + 1 for i in range(4)],
+        places,
+        [(4 + j) * 40 * MS + 1 for j in range(2)],
+        places[:2],
+        window.predict(2).seen,
+        cells,
+        active=np.array([True, True, False]),
+        known=known,
+        sigma=sigma,
+        ids=np.array([7, 2**32 - 1, 9]),
+    )
+    message = over_the_wire(prediction_to_message(prediction, '', 0))
+
+    def column(frames, name):
+        return [[getattr(k, name) for k in f.keypoints] for f in frames]
+
+    for frames in (message.observed, message.predicted):
+        assert column(frames, 'id') == [[7, 2**32 - 1, 9]] * len(frames)
+        assert np.allclose(column(frames, 'x'), at[:, 0], atol=1e-3)
+        assert np.allclose(column(frames, 'y'), at[:, 1], atol=1e-3)
+        assert np.allclose(column(frames, 'intensity'), [0.9, 0.5, 0.0])
+    unseen, seen = [True, False, False], [True, True, False]
+    assert column(message.observed, 'active') == [unseen, unseen, seen, seen]
+    assert column(message.predicted, 'active') == [seen, seen]
+    assert np.array_equal(column(message.observed, 'sigma'), np.zeros((4, 3)))
+    assert np.allclose(column(message.predicted, 'sigma'), sigma * 64)
+    assert message.weights == ''

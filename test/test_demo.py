@@ -15,6 +15,7 @@ from rosbags.highlevel import AnyReader
 from small_models import moving_square
 
 from tkn_ros.demo import main, table
+from tkn_ros.evaluation.recorded_keypoints import FIGURES
 from tkn_ros.model.checkpoints import DEFAULT_WEIGHTS
 from tkn_ros.synthetic.render import render_clip
 from tkn_ros.video.writers import write_video
@@ -33,6 +34,7 @@ KEYS = {
     'latency_ms',
     'fps',
     'resident_mib',
+    'keypoints',
 }
 
 
@@ -77,10 +79,11 @@ def test_a_short_clip_from_end_to_end(tmp_path):
     assert 0 < summary['predictions'] <= count - 9
     assert summary['predictions'] + summary['dropped'] <= count
     assert [row['step'] for row in summary['per_step']] == list(range(1, 11))
+    assert summary['keypoints'].keys() == set(FIGURES)  # None where a busy machine predicted little
     assert 5 < summary['psnr'] < 60 and 0 < summary['ssim'] <= 1
     assert 0 < summary['latency_ms']['p50'] <= summary['latency_ms']['p99']
     assert summary['fps'] > 0 and 50 < summary['resident_mib'] < 1.2 * 1024
-    for name in ('frames in', 'predictions out', 'dropped', 'latency', 'repeat last'):
+    for name in ('frames in', 'predictions out', 'dropped', 'latency', 'repeat last', 'velocity'):
         assert name in ended.stdout
 
     with av.open(str(out / 'prediction.mp4')) as video:
@@ -111,6 +114,7 @@ def test_a_clip_too_short_to_measure_has_a_table_all_the_same():
         'fps': 100.0,
         'latency_ms': {'p50': 1.0, 'p99': 2.0},
         'resident_mib': 400.0,
+        'keypoints': dict.fromkeys(FIGURES),
     }
     assert 'no prediction whose whole future is in the clip' in table(summary)
 

@@ -104,6 +104,8 @@ def check_sequence(listeners, clip, start, window, horizon, period=PERIOD):
             assert (x > -0.5).all() and (x < clip[0].shape[1] - 0.5).all()
             assert (y > -0.5).all() and (y < clip[0].shape[0] - 0.5).all()
             assert (intensity >= 0).all()
+            assert len({k.id for k in moment.keypoints}) == len(points)
+            assert all(k.sigma >= 0 for k in moment.keypoints)
         burst = [next(frames) for _ in range(horizon)]
         assert [stamp_of(f) for f in burst] == future
         assert {f.header.frame_id for f in burst} == {'lens'}
@@ -118,6 +120,7 @@ def test_n_images_give_a_prediction_each_once_the_window_is_full(rig, listeners)
     start = listeners.play(clip)
     keypoints = check_sequence(listeners, clip, start, WINDOW, HORIZON)
     assert len(keypoints) == 12 - WINDOW + 1
+    assert {m.weights for m in keypoints} == {'tiny.safetensors'}
     assert all(len(f.keypoints) == KEYPOINTS for m in keypoints for f in m.predicted)
     now = rig.counted(predictions=before['predictions'] + 9)
     assert now['received'] - before['received'] == 12
@@ -144,7 +147,8 @@ def test_the_bundled_weights_without_any_parameter(station, tmp_path):
         listeners = Listeners(rig)
         clip = moving_square(13, HEIGHT, WIDTH)
         start = listeners.play(clip, window=10)
-        assert len(check_sequence(listeners, clip, start, 10, 10)) == 4
+        keypoints = check_sequence(listeners, clip, start, 10, 10)
+        assert [m.weights for m in keypoints] == ['default'] * 4
         station.forget(listeners.keypoints, listeners.frames)
 
 

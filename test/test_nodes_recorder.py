@@ -26,7 +26,7 @@ def prediction():
     window = SlidingWindow(small_model())
     for i, frame in enumerate(moving_square(WINDOW)):
         window.push(START + i * PERIOD, frame)
-    return prediction_to_message(window.predict(3), (8, 8), 'lens', 1_000_000)
+    return prediction_to_message(window.predict(3), 'lens', 1_000_000, 'some.safetensors')
 
 
 def stamps_of(messages):
@@ -74,15 +74,17 @@ def test_what_is_heard_is_in_the_bag(station, tmp_path, name):
             assert stamps_of(heard[topic]) == [START + i * PERIOD for i in range(len(heard[topic]))]
             assert np.array_equal(heard[topic][3].data.reshape(48, 64, 3), frames[3])
     read = heard[f'/{namespace}/predicted_keypoints'][0]
+    assert read.weights == 'some.safetensors'
     assert read.header.frame_id == 'lens' and read.image_height == message.image_height
     for ours, theirs in zip(
         (*message.observed, *message.predicted), (*read.observed, *read.predicted)
     ):
         assert len(ours.keypoints) == len(theirs.keypoints) > 0
         for one, other in zip(ours.keypoints, theirs.keypoints):
-            assert (one.x, one.y, one.intensity) == pytest.approx(
-                (other.x, other.y, other.intensity), rel=1e-6
+            assert (one.x, one.y, one.intensity, one.sigma) == pytest.approx(
+                (other.x, other.y, other.intensity, other.sigma), rel=1e-6
             )  # float32 on the wire
+            assert (one.id, one.active) == (other.id, other.active)
     with open_source(bag, f'/{namespace}/image') as source:  # and our own reader takes it
         assert source.count() == len(heard[f'/{namespace}/image'])
 

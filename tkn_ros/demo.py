@@ -17,6 +17,7 @@ import psutil
 from tqdm import tqdm
 
 from tkn_ros.evaluation.bag_report import report
+from tkn_ros.evaluation.bag_table import table
 from tkn_ros.install import install_prefix
 from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.model.devices import select_device
@@ -207,33 +208,6 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
         nodes.stop('recorder')
         nodes.stop('predictor')
     return resident / 2**20
-
-
-def table(summary: dict) -> str:
-    """The figures as a person reads them."""
-    latency = summary['latency_ms']
-    lines = [
-        f'frames in             {summary["frames_in"]}',
-        f'predictions out       {summary["predictions"]}',
-        f'dropped               {summary["dropped"]}',
-        f'latency, stamp to publish   p50 {latency["p50"]} ms, p99 {latency["p99"]} ms',
-        f'predicted frames a second   {summary["fps"]}',
-        f'predictor memory      {summary["resident_mib"]:.0f} MiB',
-        '',
-        'step   PSNR [dB]  repeat last   SSIM   repeat last',
-    ]
-
-    if not summary['per_step']:
-        return '\n'.join([*lines, '   -  no prediction whose whole future is in the clip'])
-
-    def row(name: str, values: dict) -> str:
-        return (
-            f'{name:>4}   {values["psnr"]:9.2f}  {values["psnr_repeat_last"]:11.2f}   '
-            f'{values["ssim"]:.3f}  {values["ssim_repeat_last"]:11.3f}'
-        )
-
-    lines += [row(str(values['step']), values) for values in summary['per_step']]
-    return '\n'.join([*lines, row('mean', summary)])
 
 
 def demo(options: argparse.Namespace) -> dict:

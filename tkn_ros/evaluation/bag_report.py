@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tkn_ros.evaluation.recorded_keypoints import KeypointCollector
 from tkn_ros.evaluation.recorded_predictions import (
     BagLog,
     PredictionRecord,
@@ -70,9 +71,10 @@ def report(
 
     Writes prediction.mp4, prediction.gif and montage.png into the folder `out` and returns the
     figures: frames_in, predictions, dropped, psnr, ssim, psnr_repeat_last, ssim_repeat_last,
-    per_step, latency_ms {p50, p99}, fps, evaluated_predictions, protocol. `dropped` counts the
-    images after the first predicted one for which no prediction came; latency is from the image's
-    stamp to the publishing of its keypoints. Raises VideoError where the bag lacks the topics or
+    per_step, latency_ms {p50, p99}, fps, evaluated_predictions, protocol, and those of
+    `recorded_keypoints.FIGURES` under `keypoints`. `dropped` counts the images after the first
+    predicted one for which no prediction came; latency is from the image's stamp to the publishing
+    of its keypoints. Raises VideoError where the bag lacks the topics or
     holds no prediction.
 
     Args:
@@ -83,12 +85,14 @@ def report(
     """
     bag, out = Path(bag), Path(out)
     log, timeline, steps = BagLog(), Timeline(), []
+    collector = KeypointCollector()
     stamps: list[int] = []
     best: Sample | None = None
     gif: list[np.ndarray] = []
     with ExitStack() as stack:
         video, rate, every = None, 0.0, 1
         for record in read_records(bag, camera, namespace, timeline, log):
+            collector.add(record)
             panel = _panel(record)
             if video is None:
                 period = (
@@ -125,7 +129,7 @@ def report(
     write_gif(out / 'prediction.gif', gif or [panel], rate / every, max_width=640)
     if best is not None:
         write_image(out / 'montage.png', _montage(best))
-    return _summary(log, steps, stamps)
+    return {**_summary(log, steps, stamps), 'keypoints': collector.figures()}
 
 
 def _panel(record: PredictionRecord) -> np.ndarray:
@@ -133,8 +137,8 @@ def _panel(record: PredictionRecord) -> np.ndarray:
     height, width = record.image.shape[:2]
     size = (PANEL_HEIGHT, round(PANEL_HEIGHT * width / height))
     actual = fit(record.image, *size)
-    if record.now is not None:
-        actual = draw_paths(record.image, record.now, record.future, size)
+    if record.paths is not None:
+        actual = draw_paths(record.image, record.paths, size)
     if record.earlier_prediction is None:
         predicted, text = np.full_like(actual, 24), 'predicted: waiting for the first window'
     else:

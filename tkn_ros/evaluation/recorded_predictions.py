@@ -1,11 +1,13 @@
 """Reads a bag of camera and predictions as records: what was seen, and what was predicted of it.
 
-Works on any rosbag2 with these topics, ours or one of `ros2 bag record`. Memory is bounded: each
+Works on any rosbag2 with these topics, ours or one of `ros2 bag record`, with whatever definition
+of our messages it carries: keypoints without id, active and sigma, as earlier versions sent them,
+are all active, of unknown sigma, and have their index for an id. Memory is bounded: each
 record is kept only until the future that was predicted from it has been seen.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +16,7 @@ import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from tqdm import tqdm
 
+from tkn_ros.video.drawing import KeypointPaths
 from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.stamps import NS, to_ns
@@ -28,8 +31,7 @@ class PredictionRecord:
     Attributes:
         stamp: [ns].
         image: (H, W, 3) uint8 RGB.
-        now: (K, 3) in pixels of `image`.
-        future: m times (K, 3).
+        paths: the keypoints and where they go, in pixels of `image`; None without a prediction.
         future_stamps: m, [ns].
         frames: m predicted frames, or none.
         earlier_prediction: this frame as it had been predicted, and how long before [ns].
@@ -37,8 +39,7 @@ class PredictionRecord:
 
     stamp: int  # [ns]
     image: np.ndarray  # (H, W, 3) uint8 RGB
-    now: np.ndarray | None = None  # (K, 3) in pixels of `image`
-    future: list[np.ndarray] = field(default_factory=list)  # m times (K, 3)
+    paths: KeypointPaths | None = None  # in pixels of `image`
     future_stamps: list[int] = field(default_factory=list)  # m, [ns]
     frames: list[np.ndarray] = field(default_factory=list)  # m predicted frames, or none
     # this frame as it had been predicted, and how long before [ns]
@@ -88,8 +89,7 @@ class Timeline:
         """A tkn_ros/msg/PredictedKeypoints."""
         record = self.records.get(to_ns(message.header.stamp))
         if record is not None and message.predicted:
-            record.now = _points(message.observed[-1])
-            record.future = [_points(f) for f in message.predicted]
+            record.paths = _paths(message)
             record.future_stamps = [to_ns(f.stamp) for f in message.predicted]
             self.horizon = max(self.horizon, record.future_stamps[-1] - record.stamp)
 
@@ -181,5 +181,20 @@ def read_records(
     yield from waiting
 
 
-def _points(frame) -> np.ndarray:
-    return np.array([(k.x, k.y, k.intensity) for k in frame.keypoints])
+def _paths(message) -> KeypointPaths:
+    """Of a PredictedKeypoints, also of older ones, whose keypoints have a place alone."""
+
+    def values(frame, name: str, blanks: Sequence) -> list:
+        return [getattr(k, name, blank) for k, blank in zip(frame.keypoints, blanks)]
+
+    frames = [message.observed[-1], *message.predicted]
+    count = len(frames[0].keypoints)
+    places = np.array([[(k.x, k.y) for k in f.keypoints] for f in frames], np.float64)
+    places = places.reshape(len(frames), count, 2)
+    return KeypointPaths(
+        now=places[0],
+        future=places[1:],
+        sigma=np.array([values(f, 'sigma', [0.0] * count) for f in frames[1:]], np.float64),
+        active=np.array(values(frames[1], 'active', [True] * count), bool),
+        ids=np.array(values(frames[0], 'id', range(count)), np.int64),
+    )

@@ -35,7 +35,7 @@ from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import make_window
 from tkn_ros.streaming.worker import Worker, warm_up
-from tkn_ros.video.drawing import montage
+from tkn_ros.video.drawing import KeypointPaths, montage
 from tkn_ros.video.encodings import UnsupportedEncoding
 from tkn_ros.video.stamps import NS, to_ns
 
@@ -216,11 +216,14 @@ class PredictorNode(Node):
     def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
         image = prediction.newest.image
         pixels = prediction.pixels()
-        return rgb_to_image(
-            montage(image, frames, pixels.observed, pixels.predicted),
-            prediction.newest.stamp_ns,
-            frame_id,
+        paths = KeypointPaths(
+            pixels.observed[-1],
+            pixels.predicted,
+            pixels.sigma,
+            prediction.active,
+            prediction.ids,
         )
+        return rgb_to_image(montage(image, frames, paths), prediction.newest.stamp_ns, frame_id)
 
     def destroy_node(self) -> None:
         """Stop the worker before the publishers go."""

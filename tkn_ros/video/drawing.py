@@ -1,10 +1,11 @@
 """Pictures for people: keypoints with their predicted paths, strips of frames, captions.
 
-All pictures are (H, W, 3) uint8 RGB; keypoints are (K, 3) = (x, y in pixels, intensity).
+All pictures are (H, W, 3) uint8 RGB.
 """
 
 import colorsys
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,6 +13,9 @@ import numpy as np
 _SHIFT = 4  # OpenCV draws at 1/16 of a pixel with this many fractional bits
 _MARGIN = 4
 _BACKGROUND = (24, 24, 24)
+_OUTLINE = (0, 0, 0)
+_GOLDEN = (5**0.5 - 1) / 2  # multiples of it spread evenly over the circle of hues
+_BAND_OPACITY = 0.35
 
 
 def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -30,42 +34,101 @@ def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
     )
 
 
-def colours(count: int) -> list[tuple[int, int, int]]:
-    """One distinguishable colour for each keypoint."""
-    return [
-        tuple(int(255 * c) for c in colorsys.hsv_to_rgb(k / count, 0.9, 1.0)) for k in range(count)
-    ]
+@dataclass(frozen=True)
+class KeypointPaths:
+    """Keypoints of one frame and where they are predicted to go, in pixels of that frame.
+
+    Attributes:
+        now: (K, 2) or more columns, of which x and y count.
+        future: (m, K, 2) or more columns.
+        sigma: (m, K), standard deviation of x and of y; None: 0, unknown.
+        active: (K,) bool, which are drawn; None: all.
+        ids: (K,), of which the colours are; None: 0 .. K-1.
+    """
+
+    now: np.ndarray
+    future: np.ndarray
+    sigma: np.ndarray | None = None
+    active: np.ndarray | None = None
+    ids: np.ndarray | None = None
+
+    def __post_init__(self):
+        count = len(self.now)
+        blanks = {
+            'sigma': np.zeros((len(self.future), count)),
+            'active': np.ones(count, bool),
+            'ids': np.arange(count),
+        }
+        for name, blank in blanks.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, blank)
+
+
+def colour_of(number: int) -> tuple[int, int, int]:
+    """The colour of the keypoint with this id: always the same, and unlike its neighbours'."""
+    hue = number * _GOLDEN % 1
+    return tuple(int(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.85 - 0.3 * (number % 2), 1.0))
 
 
 def draw_paths(
-    image: np.ndarray,
-    now: np.ndarray,
-    future: Sequence[np.ndarray],
-    size: tuple[int, int] | None = None,
+    image: np.ndarray, paths: KeypointPaths, size: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """The picture with a dot at every keypoint and a line along its predicted path.
+    """The picture with a dot at every active keypoint and a line along its predicted path.
+
+    The line lies in a translucent band as wide as sigma on either side, where sigma is known.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        now: (K, 3).
-        future: (K, 3) for each step.
-        size: (height, width) to draw at, since a small picture has no room for lines; the keypoints
-            are in pixels of `image` all the same.
+        paths: in pixels of `image`, whatever the `size`.
+        size: (height, width) to draw at, since a small picture has no room for lines.
     """
     height, width = image.shape[:2]
     out = fit(image, *(size or (height, width))).copy()
+    chosen = np.flatnonzero(paths.active)
     scale = np.array([out.shape[1] / width, out.shape[0] / height])
     shift = scale / 2 - 0.5  # pixel centres
-    path = np.stack([now, *future])[..., :2] * scale + shift  # (1 + m, K, 2)
-    path = np.round(path * 2**_SHIFT).astype(np.int32)
-    radius = max(2, round(min(out.shape[:2]) / 80))
-    for k, colour in enumerate(colours(len(now))):
-        points = np.ascontiguousarray(path[:, k])
-        cv2.polylines(out, [points], False, colour, max(1, radius // 2), cv2.LINE_AA, _SHIFT)
-        centre = tuple(int(v) for v in points[0])
-        cv2.circle(out, centre, (radius + 1) << _SHIFT, (0, 0, 0), -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(out, centre, radius << _SHIFT, colour, -1, cv2.LINE_AA, _SHIFT)
+    path = np.concatenate([paths.now[None, chosen, :2], paths.future[:, chosen, :2]])
+    path = path * scale + shift  # (1 + m, K, 2)
+    wide = np.concatenate([np.zeros((1, len(chosen))), paths.sigma[:, chosen]]) * scale.mean()
+    wide = np.minimum(wide, max(out.shape[:2]))  # OpenCV's numbers have an end
+    path = np.clip(path, -4 * max(out.shape[:2]), 5 * max(out.shape[:2]))
+    colours = [colour_of(int(i)) for i in paths.ids[chosen]]
+    radius = 0.9 + min(out.shape[:2]) / 150  # of a dot: 2.5 at 320x240, 5.7 at 1280x720
+    line = max(2, round(radius / 2.2))
+    out = _draw_bands(out, path, wide, colours, line + 2)
+    for k, colour in enumerate(colours):
+        cv2.polylines(out, [_fixed(path[:, k])], False, colour, line, cv2.LINE_AA, _SHIFT)
+    for k, colour in enumerate(colours):  # above all lines
+        centre = tuple(_fixed(path[0, k]).tolist())
+        for r, c in ((radius + 1, _OUTLINE), (radius, colour)):
+            cv2.circle(out, centre, int(r * 2**_SHIFT), c, -1, cv2.LINE_AA, _SHIFT)
     return out
+
+
+def _draw_bands(
+    image: np.ndarray, path: np.ndarray, wide: np.ndarray, colours: Sequence, edge: int
+) -> np.ndarray:
+    """Translucent bands around paths, and dark edges of the lines that will follow these.
+
+    path: (1 + m, K, 2); wide: (1 + m, K), a band's width to either side; edge: a line's width
+    with its edges [pixel].
+    """
+    over = image.copy()
+    turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    circle = np.stack([np.cos(turn), np.sin(turn)], -1)  # (24, 2)
+    rims = _fixed(path[:, :, None] + wide[:, :, None, None] * circle)
+    for k in np.flatnonzero(wide.any(0)):
+        for near, far in zip(rims[:-1, k], rims[1:, k]):
+            piece = cv2.convexHull(np.concatenate([near, far]))
+            cv2.fillConvexPoly(over, piece, colours[k], cv2.LINE_AA, _SHIFT)
+    for k in range(len(colours)):
+        cv2.polylines(over, [_fixed(path[:, k])], False, _OUTLINE, edge, cv2.LINE_AA, _SHIFT)
+    return cv2.addWeighted(over, _BAND_OPACITY, image, 1 - _BAND_OPACITY, 0)
+
+
+def _fixed(pixels: np.ndarray) -> np.ndarray:
+    """Pixels in OpenCV's fixed-point numbers."""
+    return np.round(pixels * 2**_SHIFT).astype(np.int32)
 
 
 def caption(image: np.ndarray, text: str) -> np.ndarray:
@@ -113,31 +176,21 @@ def rows(parts: Sequence[tuple[np.ndarray, str]]) -> np.ndarray:
 
 
 def montage(
-    image: np.ndarray,
-    predicted: np.ndarray,
-    observed_keypoints: np.ndarray,
-    predicted_keypoints: np.ndarray,
-    columns: int = 5,
+    image: np.ndarray, predicted: np.ndarray, paths: KeypointPaths, columns: int = 5
 ) -> np.ndarray:
     """What the node shows live: the newest frame with its paths, over a strip of predictions.
 
     Args:
         image: (H, W, 3).
-        predicted: (m, h, w, 3); keypoints: (n, K, 3) and (m, K, 3) in pixels of `image`.
-        observed_keypoints: (n, K, 3) in pixels of `image`.
-        predicted_keypoints: (m, K, 3) in pixels of `image`.
+        predicted: (m, h, w, 3).
+        paths: in pixels of `image`.
         columns: cells of a row.
     """
     height, width = image.shape[:2]
     cell = (max(48, round(height / width * 128)), 128)
     row = strip(list(predicted), *cell, columns)
     top_width = row.shape[1]
-    top = draw_paths(
-        image,
-        observed_keypoints[-1],
-        list(predicted_keypoints),
-        (round(height / width * top_width), top_width),
-    )
+    top = draw_paths(image, paths, (round(height / width * top_width), top_width))
     return rows(
         [
             (top, 'newest frame, keypoints and their predicted paths'),
