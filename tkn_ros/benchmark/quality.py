@@ -8,7 +8,7 @@ from tkn_ros.benchmark.rows import STEP, Row
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.backends.eager import EagerBackend
-from tkn_ros.streaming.quality import predict_clip
+from tkn_ros.streaming.quality import future_of, predict_clip
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.video.metrics import psnr_and_ssim
 
@@ -32,19 +32,21 @@ def add_quality(
         cached: whether converted graphs may be kept and used.
     """
     known: dict[tuple[str, str], tuple[float, float]] = {}
-    reference = _figures(EagerBackend(model), clips, window)
+    reference = _figures(model, EagerBackend(model), clips, window)
     for row in rows:
         key = row.backend.removesuffix(f' {STEP}'), row.precision
         if key not in known:
             known[key] = reference
             if key not in (('naive', 'float32'), ('eager', 'float32')):
                 backend = make_backend(model, *key, threads, cached=cached)
-                known[key] = _figures(backend, clips, window)
+                known[key] = _figures(model, backend, clips, window)
         row.psnr_db, row.ssim = known[key]
         row.psnr_loss_db = reference[0] - known[key][0]
 
 
-def _figures(backend: Backend, clips: Sequence[np.ndarray], window: int) -> tuple[float, float]:
-    figures = [psnr_and_ssim(predict_clip(backend, clip, window), clip[window:]) for clip in clips]
+def _figures(
+    model: TKN, backend: Backend, clips: Sequence[np.ndarray], window: int
+) -> tuple[float, float]:
+    figures = [psnr_and_ssim(predict_clip(model, backend, clip, window), future_of(model, clip, window)) for clip in clips]
     psnr, ssim = np.mean([figure.mean(0) for figure in figures], 0)
     return float(psnr), float(ssim)

@@ -8,16 +8,17 @@ from pathlib import Path
 import torch
 
 from tkn_ros.model.build import build
-from tkn_ros.model.checkpoints import load_checkpoint
+from tkn_ros.model.checkpoints import PAPER_FORM_WEIGHTS, load_checkpoint
 from tkn_ros.model.tkn import TKN, TKNConfig
 
 
 def load_network(name: str) -> TKN:
-    """'full', 'bundled' or a file -> the network, in evaluation mode on the CPU."""
+    """'full', 'bundled', 'paper-form' or a file -> the network, in evaluation mode on the CPU."""
     if name == 'full':
         torch.manual_seed(0)
         return build(TKNConfig()).eval()
-    return load_checkpoint('' if name == 'bundled' else name)
+    known = {'bundled': '', 'paper-form': PAPER_FORM_WEIGHTS}
+    return load_checkpoint(known.get(name, name))
 
 
 def startup_seconds(threads: int, horizon: int) -> float:
@@ -26,8 +27,9 @@ def startup_seconds(threads: int, horizon: int) -> float:
         'import torch; torch.set_num_threads({0}); import numpy as np\n'
         'from tkn_ros.benchmark.startup import load_network\n'
         'from tkn_ros.streaming.select import make_backend, prediction_step\n'
-        'backend = make_backend(load_network("full"), "auto", "", {0}, {1}, 10)\n'
-        'prediction_step(backend, np.zeros((1, 64, 64, 3), np.uint8), 10, {1})()\n'
+        'model = load_network("full")\n'
+        'backend = make_backend(model, "auto", "", {0}, {1}, 10)\n'
+        'prediction_step(model, backend, np.zeros((64, 64, 3), np.uint8), 10, {1})()\n'
     )
     started = time.perf_counter()
     root = Path(__file__).resolve().parents[2]

@@ -69,10 +69,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--quality-weights',
-        default='bundled',
+        default='paper-form',
         metavar='FILE',
         help='the trained network for the quality figures where --weights is '
-        '"full" (default: the bundled one)',
+        '"full" (default: the bundled ones of the paper'
+        's form)',
     )
     parser.add_argument(
         '--seconds',

@@ -24,7 +24,10 @@ from tkn_ros.model.track_predictor import TrackPredictorConfig
 from tkn_ros.whole_file import whole_file
 
 FORMAT = 'tkn_ros/1'
-DEFAULT_WEIGHTS = Path(__file__).resolve().parent.parent / 'weights' / 'default.safetensors'
+WEIGHTS = Path(__file__).resolve().parent.parent / 'weights'
+DEFAULT_WEIGHTS = WEIGHTS / 'default.safetensors'
+# of the paper's form: one keypoint a channel; what its engine is judged and measured with
+PAPER_FORM_WEIGHTS = WEIGHTS / 'paper_form.safetensors'
 
 
 class CheckpointError(ValueError):

@@ -2,21 +2,28 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, render_context
+from tkn_ros.streaming.backends.base import Backend
+from tkn_ros.streaming.following_window import FollowingWindow
+from tkn_ros.streaming.window import make_window
 from tkn_ros.video.metrics import clip_psnr
 
-MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto`
+MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto` ..
+MAX_KEYPOINT_LOSS = 0.02  # .. and share by which the error of its keypoints may be larger
+CAMERA = (240, 320)  # pixels
+PERIOD_NS = 66_666_667
 
 
 def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
-    """Moving scenes of the network's size to judge on where there are no real ones.
+    """Moving scenes to judge on where there are no real ones.
 
     (window + horizon, H, W, 3) uint8 each, the same at every call: a street seen by a camera that
-    stands still, and one that does not.
+    stands still, and one that does not. Of the network's size, or of a camera's where keypoints
+    are followed.
 
     Args:
         model: the network.
@@ -25,7 +32,7 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
     """
     from tkn_ros.synthetic.render import render_clip  # only where there is something to try
 
-    height, width = model.config.height, model.config.width
+    height, width = CAMERA if model.config.following else (model.config.height, model.config.width)
     return [
         np.stack(
             list(render_clip(1, window + horizon, max(16, height), max(16, width), 15.0, kind))
@@ -34,22 +41,68 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
     ]
 
 
-def predict_clip(backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
+def future_of(model: TKN, clip: np.ndarray, window: int) -> np.ndarray:
+    """What truly came after the first `window` frames, at the size that the network draws at."""
+    height, width = model.config.height, model.config.width
+    return np.stack(
+        [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in clip[window:]]
+    )
+
+
+def predict_clip(model: TKN, backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
     """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time.
 
     Args:
-        backend: what runs the network.
+        model: the network.
+        backend: what runs it.
         clip: (n + m, H, W, 3) uint8.
         window: n, frames observed.
     """
-    keypoints = []
-    for frame in clip[:window]:
-        newest, features = backend.encode(np.ascontiguousarray(frame[None]))
-        keypoints.append(newest)
-    observed = torch.stack(keypoints, 1)  # (1, n, K, 3)
-    predicted = backend.predict(observed, len(clip) - window)
-    features, source = render_context(backend, features, np.ascontiguousarray(clip[None, :window]))
-    return backend.render(predicted, newest, features, source)[0]
+    stream = make_window(model, window, PERIOD_NS, backend)
+    for i, frame in enumerate(clip[:window]):
+        stream.push(i * PERIOD_NS, np.ascontiguousarray(frame))
+    prediction = stream.predict(len(clip) - window)
+    if prediction is None:
+        raise ValueError(f'{window} frames did not fill a window of {stream.window}')
+    return stream.render(prediction)
+
+
+def keypoint_loss(model: TKN, backend: Backend, clips: Sequence[np.ndarray], window: int) -> float:
+    """By how much a backend's rounding raises the error of predicted keypoints, as a share.
+
+    The reference follows points through each clip; the backend predicts them from the same
+    tracks. 0 for networks whose keypoints are not followed.
+    """
+    if not model.config.following:
+        return 0.0
+    mine, reference = 0.0, 0.0
+    for clip in clips:
+        stream = FollowingWindow(model, window, PERIOD_NS)
+        at_window = None
+        for i, frame in enumerate(clip):
+            stream.push(i * PERIOD_NS, np.ascontiguousarray(frame))
+            if i == window - 1:
+                follower = stream.follower
+                at_window = follower.tracks[-window:].copy(), follower.known[-window:].copy()
+                active, ids = follower.active.copy(), follower.ids.copy()
+        tracks, known = at_window
+        follower, m = stream.follower, min(len(clip) - window, window)
+        whole = active & (ids == follower.ids) & follower.known[-(len(clip) - window) :].all(0)
+        if not whole.any():
+            continue
+        start = len(follower.tracks) - (len(clip) - window)
+        truth = follower.tracks[start : start + m][:, whole]
+        inputs = [
+            torch.from_numpy(x.astype(np.float32))[None] for x in (tracks, known, active)
+        ]
+        for runner in (stream.backend, backend):
+            mean = runner.run('tracks', *inputs)[0][0, :m, torch.from_numpy(whole)].cpu().numpy()
+            error = float(np.linalg.norm(mean - truth, axis=-1).mean())
+            if runner is backend:
+                mine += error
+            else:
+                reference += error
+    return mine / max(reference, 1e-6) - 1
 
 
 def quality_loss(

@@ -8,10 +8,12 @@ the next start in the folder of `cache.py`.
 
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +21,20 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, BackendError, render_context
+from tkn_ros.streaming.backends.base import Backend, BackendError
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of
-from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
+from tkn_ros.streaming.quality import (
+    MAX_KEYPOINT_LOSS,
+    MAX_LOSS,
+    PERIOD_NS,
+    future_of,
+    keypoint_loss,
+    predict_clip,
+    quality_loss,
+    synthetic_clips,
+)
+from tkn_ros.streaming.window import make_window
 from tkn_ros.whole_file import whole_file
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
@@ -146,54 +158,62 @@ def _type(model: TKN) -> str:
     return str(next(model.parameters()).dtype).removeprefix('torch.')
 
 
-def prediction_step(backend: Backend, frames: np.ndarray, window: int, horizon: int):
+def prediction_step(
+    model: TKN, backend: Backend, frame: np.ndarray, window: int, horizon: int, cameras: int = 1
+) -> Callable[[], None]:
     """A function that does all that a new frame asks for: encode, predict, draw.
 
-    It returns frames (B, horizon, H, W, 3) uint8 and keypoints.
-
     Args:
-        backend: what runs the network.
-        frames: (B, H, W, 3) uint8.
+        model: the network.
+        backend: what runs it.
+        frame: (H, W, 3) uint8.
         window: n, frames observed.
         horizon: m, frames to predict.
+        cameras: that each have a frame.
     """
-    first, _ = backend.encode(frames)
-    ring = [first] * window
-    pictures = np.repeat(frames[:, None], window, 1)  # (B, n, H, W, 3)
+    streams = [make_window(model, window, PERIOD_NS, backend) for _ in range(cameras)]
+    stamps = itertools.count(0, PERIOD_NS)
 
-    def step():
-        newest, features = backend.encode(frames)
-        ring.append(newest)
-        del ring[0]
-        predicted = backend.predict(torch.stack(ring, 1), horizon)
-        return backend.render(
-            predicted, newest, *render_context(backend, features, pictures)
-        ), predicted
+    def push() -> None:
+        stamp = next(stamps)
+        for stream in streams:
+            stream.push(stamp, frame)
 
+    def step() -> None:
+        push()
+        for stream in streams:
+            if prediction := stream.predict(horizon):
+                stream.render(prediction)
+
+    for _ in range(window):
+        push()
     return step
 
 
 def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> Backend:
     """Convert, check and time every candidate, then keep the fastest that is good enough."""
     clips = synthetic_clips(model, window, horizon)
-    frames = np.repeat(clips[0][None, 0], cameras, 0)  # (B, H, W, 3)
     backends, losses, refused = [], [], []
     started, busy = time.monotonic(), _busy()
-    truth = [clip[window:] for clip in clips]
-    reference = _draw(EagerBackend(model), clips, window)
+    truth = [future_of(model, clip, window) for clip in clips]
+    reference = _draw(model, EagerBackend(model), clips, window)
     for name, precision in options:
         if backends and time.monotonic() - started > PATIENCE and name != 'eager':
             refused.append(f'{name} {precision} (no time left to try it)')
             continue
         try:
             backend = _make(model, name, precision, threads, folder)
-            lost = quality_loss(_draw(backend, clips, window), reference, truth)
+            lost = quality_loss(_draw(model, backend, clips, window), reference, truth)
+            astray = keypoint_loss(model, backend, clips, window)
         except (BackendError, RuntimeError) as error:
             refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
             continue
+        if astray > MAX_KEYPOINT_LOSS:
+            refused.append(f'{name} {precision} (keypoints {astray:.1%} further off)')
+            continue
         backends.append(backend)
         losses.append(lost)
-    steps = [prediction_step(b, frames, window, horizon) for b in backends]
+    steps = [prediction_step(model, b, clips[0][0], window, horizon, cameras) for b in backends]
     trials = [
         Trial(b.name, b.precision, ms, lost)
         for b, lost, ms in zip(backends, losses, _interleaved(steps))
@@ -210,8 +230,10 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
     return backend
 
 
-def _draw(backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
-    return [predict_clip(backend, clip, window) for clip in clips]
+def _draw(
+    model: TKN, backend: Backend, clips: list[np.ndarray], window: int
+) -> list[np.ndarray]:
+    return [predict_clip(model, backend, clip, window) for clip in clips]
 
 
 def _interleaved(steps) -> list[float]:
