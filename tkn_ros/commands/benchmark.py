@@ -72,8 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='paper-form',
         metavar='FILE',
         help='the trained network for the quality figures where --weights is '
-        '"full" (default: the bundled ones of the paper'
-        's form)',
+        '"full" (default: the bundled weights of the form of the paper)',
     )
     parser.add_argument(
         '--seconds',
@@ -108,6 +107,11 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(threads)
     device = select_device(options.device)
     model = load_network(options.weights).to(device)
+    if model.config.following:
+        followed = _following(model, options, threads)
+        if options.json:
+            _write_json(options.json, {'following': followed})
+        return
     rates = measure_rates(device, 1.0 if options.quick else 3.0)
     names = (
         [_name(text) for text in options.backends]
@@ -175,11 +179,34 @@ def run(options: argparse.Namespace) -> None:
     result = {'machine': machine, 'auto': chosen, 'rows': [vars(row) for row in rows]}
     if options.all or options.growth:
         result['growth'] = _growth(options, model, chosen, rates, threads)
+    if options.weights == 'full' and not late:
+        result['following'] = _following(load_network('bundled').to(device), options, threads)
     if options.json:
-        path = Path(options.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(result, indent=1) + '\n')
+        _write_json(options.json, result)
     print(f'{time.perf_counter() - began:.0f} s in all')
+
+
+def _write_json(path: str, result: dict) -> None:
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(result, indent=1) + '\n')
+
+
+def _following(model, options, threads: int) -> dict:
+    """Stages of followed keypoints, by the reference and by the backend that `auto` takes."""
+    from tkn_ros.benchmark.following import format_following, measure_following
+    from tkn_ros.streaming.select import make_backend
+
+    found = {}
+    for name in ('eager', 'auto'):
+        backend = make_backend(model, name, '', threads)
+        key = f'{backend.name} {backend.precision}'
+        if key in found:
+            continue
+        figures = measure_following(model, backend, repeats=40 if options.quick else 150)
+        found[key] = {part: list(times) for part, times in figures.items()}
+        print(f'\n{format_following(figures, backend)}', flush=True)
+    return found
 
 
 def format_quality(rows) -> str:
