@@ -18,15 +18,18 @@ GREY_HEIGHTS = (16, 1280)  # pixels, whatever the camera's proportions
 FLOW = {'winSize': (15, 15), 'maxLevel': 3, 'criteria': (3, 20, 0.03)}
 DISAGREEMENT = 1.0  # pixels between a point and itself, forth and back, at which it is lost
 SHORT = 3  # frames over which motion is measured
-MOVED = 2.0  # pixels in SHORT frames, from which on a point counts as moving
-MOVING = 0.5  # of the network's map, from which on a place does
+MOVED = 1.8  # pixels in SHORT frames, from which on a point counts as moving
+MOVING = 0.4  # of the network's map, from which on a place does
 HOLD = 2  # frames at rest after which a point is no longer active ..
 REST = 10  # .. and after which its slot is free
 LEAST_KNOWN = 4  # frames that a point must be known in to be active
-GAP = 7  # pixels between proposals
+GAP = 5  # pixels between proposals
 TOO_CLOSE = 3.0  # pixels between two points that have become one
 CORNER = 5e-4  # least eigenvalue that a second point of a region must have
-SHARE = 0.5  # of its region's best score that a second point of it must have
+SHARE = 0.7  # of its region's best score that a second point of it must have
+FAR = 12.0  # pixels from all other points, from which on any peak is worth a point
+CROWDED = 0.6  # share of the slots in use, from which on no place gets a second point nearby
+TRIES = 3  # for a region that has no point
 PROPOSALS = 12  # traced back in one frame
 EVERY = 2  # frames between proposals of further points for regions that have one
 
@@ -125,26 +128,55 @@ class Follower:
         place, score, region, strong = _peaks(grey, motion, labels, self.tracks[-1, slots])
         if not len(place):
             return
-        best = np.zeros(count)
-        np.maximum.at(best, region, score)
-        order = np.argsort(-score, kind='stable')
-        rank = _rank(region[order]) + held[region[order]]  # points that its region would have
-        fit = (rank == 0) | (strong[order] & (score[order] > SHARE * best[region[order]]))
-        fit |= (held[region[order]] == 0) & (rank < 3)  # more than one try for an empty region
-        order, rank = order[fit], rank[fit]
-        order = order[np.argsort(rank, kind='stable')][:PROPOSALS]
+        order = self._choose(place, score, region, strong, held, slots)
+        if not len(order):
+            return
         paths, known = self._trace_back(place[order])
         back = min(SHORT, len(paths) - 1)
         moved = np.linalg.norm(paths[-1] - paths[-1 - back], axis=-1)
         enough = min(LEAST_KNOWN, self.traced)
         for i in np.flatnonzero((known.sum(0) >= enough) & (moved >= MOVED)):
             here = region[order[i]]
-            slot = self._slot_for(held[here] == 0)
-            if slot is None:
+            apart = _nearest(paths[-1, i][None], self.tracks[-1, self.active])[0]
+            slot = self._slot_for(apart if held[here] else np.inf)
+            if slot is None or apart < GAP:
                 continue
             held[here] += 1
             self._place(slot, paths[:, i], known[:, i])
             self.intensity[slot] = _at(motion, paths[-1, i][None], grey)[0]
+
+    def _choose(
+        self,
+        place: np.ndarray,
+        score: np.ndarray,
+        region: np.ndarray,
+        strong: np.ndarray,
+        held: np.ndarray,
+        slots: np.ndarray,
+    ) -> np.ndarray:
+        """Which of the peaks to try, at most PROPOSALS: empty regions first, then empty places.
+
+        Args:
+            place: (N, 2) positions.
+            score: (N,) of `_peaks`.
+            region: (N,) each one's region.
+            strong: (N,) bool, good corners.
+            held: (regions,) points that each has.
+            slots: of the points that move.
+        """
+        best = np.zeros(len(held))
+        np.maximum.at(best, region, score)
+        order = np.argsort(-score, kind='stable')
+        rank = np.empty(len(order), int)
+        rank[order] = _rank(region[order])
+        empty = (held[region] == 0) & (rank < TRIES)  # more than one try for an empty region
+        apart = _nearest(place, self.tracks[-1, slots])
+        fit = empty | (apart > FAR)
+        if self.alive.sum() < CROWDED * self.slots:  # company only where there is room
+            fit |= strong & (score > SHARE * best[region])
+        tier = np.where(empty, rank, TRIES + 3 - np.digitize(apart, (FAR / 2, FAR, 2 * FAR)))
+        order = np.lexsort((-score, tier))
+        return order[fit[order]][:PROPOSALS]
 
     def _trace_back(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(N, 2) in the newest picture -> (p, N, 2) in all p pictures, oldest first, and known."""
@@ -158,20 +190,22 @@ class Follower:
             known.append(ok)
         return np.stack(paths[::-1]), np.stack(known[::-1])
 
-    def _slot_for(self, urgent: bool) -> int | None:
-        """A free slot; or one of a point at rest; or, if it is urgent, of one that has company."""
+    def _slot_for(self, apart: float) -> int | None:
+        """A free slot; or one of a point at rest; or, for a new point that is `apart` from all
+        others [pixel], of one that is much nearer to its neighbour."""
         free = np.flatnonzero(~self.alive)
         if len(free):
             return int(free[0])
         resting = np.flatnonzero(self.rest > HOLD)
         if len(resting):
             return int(resting[np.argmax(self.rest[resting])])
-        if not urgent or self.slots < 2:
+        if self.slots < 2:
             return None
         points = self.tracks[-1]
         distance = np.linalg.norm(points[:, None] - points[None], axis=-1)
         np.fill_diagonal(distance, np.inf)
-        return int(np.argmin(distance.min(1)))
+        near = distance.min(1)
+        return int(np.argmin(near)) if near.min() < apart / 2 else None
 
     def _place(self, slot: int, path: np.ndarray, known: np.ndarray) -> None:
         self.tracks[:, slot], self.known[:, slot] = path[0], False
@@ -234,6 +268,13 @@ def _peaks(
     y, x = np.nonzero((score >= highest) & (score > 1e-6))
     place = np.stack([x, y], 1).astype(np.float32)
     return place, score[y, x], region[y, x], corner[y, x] > CORNER
+
+
+def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """(N, 2) and (M, 2) -> (N,): how far each is from the nearest of the others."""
+    if not len(others):
+        return np.full(len(points), np.inf)
+    return np.linalg.norm(points[:, None] - others[None], axis=-1).min(1)
 
 
 def _rank(groups: np.ndarray) -> np.ndarray:
