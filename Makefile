@@ -10,6 +10,10 @@ TOPIC ?=
 DEMO_ARGS ?=
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
+# $(call extra,NAME ..): what setup.cfg asks for under these extras
+extra = $(shell $(PYTHON) -c 'import sys; from configparser import ConfigParser as C; c = C(); \
+	c.read("setup.cfg"); print(*(repr(line) for name in sys.argv[1:] \
+	for line in c["options.extras_require"][name].split("\n") if line))' $(1))
 SOURCES := $(shell find tkn_ros msg launch config -type f ! -name '*.pyc') CMakeLists.txt package.xml
 # Loopback only. (Under LOCALHOST rmw_fastrtps picks its own transports; UDPv4 counts where the
 # range is set wider: Fast DDS's shared memory drops best-effort messages above half a megabyte.)
@@ -38,28 +42,28 @@ lint: $(VENV)/.dev  ## check style, types and the order of the packages
 	$(VENV)/bin/lint-imports
 
 clean:  ## remove what was built and made, .venv included
-	rm -rf $(VENV) build install log out
+	rm -rf $(VENV) build dist install log out *.egg-info
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade pip 'setuptools<81' wheel
+	$(PIP) install --quiet --upgrade pip setuptools wheel
 
 $(VENV)/.torch: | $(VENV)/bin/python
 	$(PIP) install --quiet '$(TORCH)'
 	@touch $@
 
 # The wheels' CMake files name the include folders of the machine that built them.
-$(VENV)/.ros: requirements-ros.txt requirements.txt | $(VENV)/.torch
-	$(PIP) install --quiet -r requirements-ros.txt -r requirements.txt
-	@$(PIP) install --quiet openvino || echo 'make: no OpenVINO for this Python; the eager backend, two to three times slower, serves'
+$(VENV)/.ros: requirements-ros.txt requirements.txt setup.cfg | $(VENV)/.torch
+	$(PIP) install --quiet -r requirements-ros.txt -r requirements.txt $(call extra,tables)
+	@$(PIP) install --quiet $(call extra,openvino) || echo 'make: no OpenVINO for this Python; the eager backend, two to three times slower, serves'
 	@include=$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("include"))'); \
 	numpy=$$($(VENV)/bin/python -c 'import numpy; print(numpy.get_include())'); \
 	grep -rlE '/opt/python/cp[0-9]+' $(VENV)/share --include='*.cmake' | xargs -r sed -i -E \
 		"s#/opt/python/[^;\"]*/numpy/_?core/include#$$numpy#g; s#/opt/python/[^;\"]*/include/python[0-9.]+#$$include#g"
 	@touch $@
 
-$(VENV)/.dev: requirements-dev.txt | $(VENV)/.ros
-	$(PIP) install --quiet -r requirements-dev.txt
+$(VENV)/.dev: requirements-dev.txt setup.cfg | $(VENV)/.ros
+	$(PIP) install --quiet -r requirements-dev.txt $(call extra,onnx tensorboard)
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.ros $(SOURCES)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import struct
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from tkn_ros.cache_folder import cache_folder
 from tkn_ros.datasets.recording import Recording
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import Source
@@ -52,8 +52,8 @@ class Prepared:
 
 
 def default_folder() -> Path:
-    """Where prepared clips are kept: $XDG_CACHE_HOME/tkn_ros or ~/.cache/tkn_ros."""
-    return Path(os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache') / 'tkn_ros'
+    """Where prepared clips are kept: on Linux $XDG_CACHE_HOME/tkn_ros or ~/.cache/tkn_ros."""
+    return cache_folder()
 
 
 def prepare(recording: Recording, height: int, width: int, folder: str | Path) -> Prepared:

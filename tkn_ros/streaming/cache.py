@@ -1,7 +1,7 @@
 """What is kept between runs: converted graphs and the choice of a backend.
 
 All of it is recreated when it is missing; delete the folder at any time. It is $TKN_CACHE_DIR, or
-tkn_ros/engine in $XDG_CACHE_HOME or ~/.cache.
+`engine` in the user's cache folder (on Linux ~/.cache/tkn_ros).
 """
 
 import contextlib
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 import tkn_ros.model
+from tkn_ros.cache_folder import cache_folder
 from tkn_ros.model.tkn import TKN
 
 KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
@@ -27,8 +28,7 @@ KEPT_SHAPES = 8  # graphs in memory of each stage
 def cache_root() -> Path | None:
     """The folder, made if need be; None where nothing can be written."""
     given = os.environ.get('TKN_CACHE_DIR')
-    base = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
-    root = Path(given) if given else Path(base) / 'tkn_ros' / 'engine'
+    root = Path(given) if given else cache_folder() / 'engine'
     with contextlib.suppress(OSError):
         root.mkdir(parents=True, exist_ok=True)
         return root if os.access(root, os.W_OK) else None
