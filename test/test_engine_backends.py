@@ -15,8 +15,9 @@ from tkn_ros.model.build import build
 from tkn_ros.model.detector import STRUCTURES, DetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.streaming.backends.base import BackendError, EagerBackend, render_context
+from tkn_ros.streaming.backends.base import BackendError, render_context
 from tkn_ros.streaming.backends.cuda import CUDABackend
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.backends.onnxruntime import ONNXRuntimeBackend
 from tkn_ros.streaming.backends.openvino import OpenVINOBackend, openvino_precisions
 from tkn_ros.streaming.backends.torch_cpu import TorchBackend

@@ -10,7 +10,8 @@ import torch
 from small_models import SIDE, WINDOW, small_model
 
 import tkn_ros.streaming.select as choose
-from tkn_ros.streaming.backends.base import BackendError, EagerBackend
+from tkn_ros.streaming.backends.base import BackendError
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
 from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
 from tkn_ros.video.metrics import clip_psnr

@@ -5,8 +5,8 @@ import pytest
 import torch
 from small_models import SIDE, WINDOW, moving_square, small_model
 
-from tkn_ros.streaming.backends.base import EagerBackend
 from tkn_ros.streaming.backends.cuda import CUDABackend
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.window import SlidingWindow
 

@@ -6,7 +6,8 @@ import numpy as np
 
 from tkn_ros.benchmark.rows import STEP, Row
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, EagerBackend
+from tkn_ros.streaming.backends.base import Backend
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.quality import predict_clip
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.video.metrics import psnr_and_ssim

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, BackendError, EagerBackend, render_context
+from tkn_ros.streaming.backends.base import Backend, BackendError, render_context
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of
 from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
 from tkn_ros.whole_file import whole_file

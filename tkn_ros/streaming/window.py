@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import Backend, EagerBackend, render_context
+from tkn_ros.streaming.backends.base import Backend, render_context
+from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.prediction import Observation, Prediction
 
 MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now

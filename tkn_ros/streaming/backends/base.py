@@ -1,4 +1,4 @@
-"""What runs the network: one interface, and eager PyTorch, to which all others are held.
+"""What runs the network: one interface, and what most runtimes share.
 
 A backend holds a copy of the weights as they were when it was made. It belongs to one thread.
 """
@@ -15,12 +15,9 @@ from tkn_ros.model.predictor import rollout
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.following_stages import following_stages
 from tkn_ros.streaming.stages import (
-    Background,
     all_stages,
     frozen_copy,
     next_window,
-    render_stage,
-    to_float,
 )
 
 
@@ -117,55 +114,6 @@ def render_context(
         return features, newest
     mean = np.rint(images.mean(1, dtype=np.float32)).astype(np.uint8)  # (B, H, W, 3)
     return [*features, *drift], np.concatenate([newest, mean], -1)
-
-
-class EagerBackend:
-    """Eager PyTorch on the device and in the type of the model's weights: the reference."""
-
-    name, reason = 'eager', 'the reference'
-
-    def __init__(self, model: TKN) -> None:
-        self.model = frozen_copy(model)
-        weight = next(model.parameters())
-        self.device, self.dtype = str(weight.device), weight.dtype
-        self.precision = str(weight.dtype).removeprefix('torch.')
-        self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
-        if model.config.following:
-            self.stages = following_stages(model)
-            return
-        self._render = render_stage(model, shuffle=False)
-        self._background = Background(model) if model.background else None
-
-    @torch.inference_mode()
-    def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
-        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
-
-    @torch.inference_mode()
-    def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
-        """Features are those of `KeypointDetector.encode`, h_0 included."""
-        batch = to_float(torch.from_numpy(frames).to(self.device), self.dtype)
-        return self.model.detector.encode(batch)
-
-    @torch.inference_mode()
-    def predict(self, keypoints: Tensor, horizon: int) -> Tensor:
-        return self.model.predict_keypoints(keypoints, horizon)
-
-    @torch.inference_mode()
-    def background(self, frames: np.ndarray) -> list[Tensor]:
-        if self._background is None:
-            return []
-        return [self._background(torch.from_numpy(frames).to(self.device))]
-
-    @torch.inference_mode()
-    def render(
-        self,
-        keypoints: Tensor,
-        source_keypoints: Tensor,
-        features: list[Tensor],
-        source: np.ndarray,
-    ) -> np.ndarray:
-        frame = torch.from_numpy(source).to(self.device)
-        return self._render(keypoints, source_keypoints, frame, *features[1:]).cpu().numpy()
 
 
 class StagedBackend:
