@@ -11,13 +11,12 @@ from tkn_ros.datasets.clips import Clip
 from tkn_ros.model.checkpoints import config_difference, load_checkpoint
 from tkn_ros.training.sampler import Augmentation, ClipSampler
 from tkn_ros.training.settings import (
-    Mix,
     SettingsError,
-    StageSettings,
     load_settings,
     preset_names,
     settings_from_dict,
 )
+from tkn_ros.training.stage_settings import Mix, StageSettings
 
 
 @pytest.mark.parametrize('name', preset_names())
