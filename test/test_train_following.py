@@ -1,15 +1,23 @@
 """Stages of networks whose keypoints are followed: what they learn from, and that they learn."""
 
+import argparse
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from small_models import WINDOW, moving_patch, small_following_config
+from small_models import WINDOW, moving_patch, small_config, small_following_config
 from train_help import log_of, press_ctrl_c_at, run
 
+from tkn_ros.commands.train import _settings, add_arguments
 from tkn_ros.model.build import build
-from tkn_ros.model.checkpoints import config_from_json, config_to_json, load_checkpoint
+from tkn_ros.model.checkpoints import (
+    config_difference,
+    config_from_json,
+    config_to_json,
+    load_checkpoint,
+    save_checkpoint,
+)
 from tkn_ros.training.followed_background import followed_background_stage
 from tkn_ros.training.followed_clips import follow
 from tkn_ros.training.motion_stage import motion_stage
@@ -161,3 +169,31 @@ def test_shares_of_simulated_tracks():
         StageSettings(simulated=1.5)
     adapting, fresh = (load_settings(name)[0].tracks.simulated for name in ('adapt', 'camera'))
     assert adapting < fresh
+
+
+def test_weights_of_the_other_kind_are_refused_by_name():
+    one, other = SETTINGS.model, load_settings('kth')[0].model
+    assert config_difference(one, other) == 'keypoints are followed, expected one for each channel'
+    assert config_difference(other, one) == 'keypoints are one for each channel, expected followed'
+    assert config_difference(one, one) == ''
+    larger = replace(one, following=replace(one.following, keypoints=9))
+    assert config_difference(one, larger).startswith('following is {"keypoints": 5')
+
+
+def adapted(tmp_path, config, *extra):
+    """The settings of the command line for given weights."""
+    path = tmp_path / 'start.safetensors'
+    save_checkpoint(path, build(config))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return _settings(parser.parse_args(['--out', 'x', '--init', str(path), *extra]))
+
+
+def test_adaptation_has_the_stages_of_the_weights(tmp_path):
+    followed = adapted(tmp_path, SETTINGS.model, '--batch', '4', '--size', '64')
+    assert followed.stages == ('motion', 'tracks', 'background')
+    assert followed.tracks.batch == 4 and followed.model.height == 64
+    assert adapted(tmp_path, small_config(drifts=True)).stages == ('background',)
+    assert adapted(tmp_path, small_config()).stages == ('joint',)
+    with pytest.raises(ValueError, match='--joint: followed keypoints cannot'):
+        adapted(tmp_path, SETTINGS.model, '--joint')
