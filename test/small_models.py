@@ -5,8 +5,11 @@ import torch
 
 from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.detector import DetectorConfig
+from tkn_ros.model.following import FollowingConfig
+from tkn_ros.model.motion_detector import MotionDetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.model.track_predictor import TrackPredictorConfig
 
 WINDOW, SIDE, KEYPOINTS = 4, 32, 5
 
@@ -39,6 +42,21 @@ def small_config(
     )
 
 
+def small_following_config(**settings) -> TKNConfig:
+    """As the bundled form, whose keypoints are followed, but small."""
+    following = FollowingConfig(
+        KEYPOINTS,
+        MotionDetectorConfig(48, 64, (8, 8, 8, 8)),
+        TrackPredictorConfig(d_model=16, layers=1, heads=2, d_inner=24),
+    )
+    background = BackgroundConfig((8, 8, 8, 8))
+    return TKNConfig(
+        **{'window': WINDOW, 'height': SIDE, 'width': SIDE, **settings},
+        background=background,
+        following=following,
+    )
+
+
 def small_model(seed: int = 0, **settings) -> TKN:
     """In evaluation mode; weights large enough that the keypoints and the picture really move."""
     torch.manual_seed(seed)
@@ -64,4 +82,24 @@ def moving_square(count: int, height: int = SIDE, width: int = SIDE, seed: int =
     for i in range(count):
         x, y = (2 * i) % (width - side), (i + height // 3) % (height - side)
         clip[i, y : y + side, x : x + side] = (250, 200, 30)
+    return clip
+
+
+def moving_patch(count: int, seed: int = 0, step: tuple[int, int] = (3, 1)) -> np.ndarray:
+    """(count, 240, 320, 3) uint8: a patch of 64 pixels that moves by `step` (x, y) a frame.
+
+    Patch and ground have a texture that optical flow can follow; the first frame's corner is at
+    (60, 80).
+    """
+    rng = np.random.default_rng(seed)
+
+    def texture(height: int, width: int, low: int, high: int) -> np.ndarray:
+        cells = rng.integers(low, high, (height // 4, width // 4, 3), np.uint8)
+        return np.repeat(np.repeat(cells, 4, 0), 4, 1)
+
+    ground, patch = texture(240, 320, 60, 110), texture(64, 64, 120, 255)
+    clip = np.repeat(ground[None], count, 0)
+    for i in range(count):
+        x, y = 60 + step[0] * i, 80 + step[1] * i
+        clip[i, y : y + 64, x : x + 64] = patch
     return clip

@@ -9,15 +9,14 @@ from train_help import SETTINGS
 
 from tkn_ros.datasets.clips import Clip
 from tkn_ros.model.checkpoints import config_difference, load_checkpoint
-from tkn_ros.training.sampler import Augmentation, ClipSampler
+from tkn_ros.training.sampler import ClipSampler
 from tkn_ros.training.settings import (
-    Mix,
     SettingsError,
-    StageSettings,
     load_settings,
     preset_names,
     settings_from_dict,
 )
+from tkn_ros.training.stage_settings import Mix, StageSettings
 
 
 @pytest.mark.parametrize('name', preset_names())
@@ -90,11 +89,11 @@ def test_the_mix_of_clips_by_their_origin():
 
 def test_a_stage_may_differ_from_the_run():
     settings, _ = load_settings('default')
-    assert settings.schedule('background', 9).warmup == 450
-    assert settings.schedule('finetune', 9).warmup == settings.warmup
-    assert settings.schedule('finetune_background', 9).ema == 0.99
-    assert settings.detector.augmentation == Augmentation()
-    assert settings.finetune.augmentation is None and settings.augmentation.crop == 0.3
+    assert settings.schedule('background', 9).ema == 0.995
+    assert settings.schedule('tracks', 9).ema == settings.ema
+    assert settings.schedule('motion', 9).warmup == settings.warmup
+    assert settings.motion.augmentation.crop == 0.45 and settings.motion.augmentation.flip
+    assert settings.background.augmentation is None and settings.augmentation.crop == 0.3
     with pytest.raises(ValueError, match="-1 for the run's"):
         StageSettings(ema=1.5)
 

@@ -1,5 +1,8 @@
 """A training run small enough for tests: settings, clips on disk, one call."""
 
+import csv
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,8 +11,10 @@ import numpy as np
 from small_models import moving_square, small_config
 
 from tkn_ros.training.config import RunOptions, TrainConfig
+from tkn_ros.training.run_folder import RunFolder
 from tkn_ros.training.sampler import Augmentation
-from tkn_ros.training.settings import Settings, StageSettings
+from tkn_ros.training.settings import Settings
+from tkn_ros.training.stage_settings import StageSettings
 from tkn_ros.training.trainer import train
 
 SETTINGS = Settings(
@@ -118,3 +123,22 @@ def run(
         folder / 'cache', save_every=save_every, picture_every=1e9, tensorboard=False
     )
     return train(TrainConfig(settings, tuple(data), **config), folder / out, options, resume=resume)
+
+
+def log_of(folder: Path) -> list[dict]:
+    """The rows of a run's log."""
+    with open(folder / 'log.csv', newline='') as file:
+        return list(csv.DictReader(file))
+
+
+def press_ctrl_c_at(monkeypatch, *places):
+    """At the end of these (stage, step), each of them once."""
+    log, left = RunFolder.log, list(places)
+
+    def noting(folder, stage, loss):
+        log(folder, stage, loss)
+        if (stage.name, stage.step) in left:
+            left.remove((stage.name, stage.step))
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(RunFolder, 'log', noting)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from tkn_ros.training.settings import Settings
 
 DESCRIPTION = (
-    'Trains a network on recordings, no labels needed: the keypoint detector first, then the '
-    'predictor on its keypoints. Stopped by Ctrl-C, it goes on with --resume. Weights, state, log '
-    'and pictures are written into --out. See docs/training.md.'
+    'Trains a network on recordings, no labels needed: the detector of keypoints first, then the '
+    'predictor of where they go, then how the picture goes on. Stopped by Ctrl-C, it goes on with '
+    '--resume. Weights, state, log and pictures are written into --out. See docs/training.md.'
 )
 
 
@@ -163,9 +163,13 @@ def _settings(options: argparse.Namespace) -> Settings:
     if options.init and not says_model:
         path = '' if options.init == 'default' else options.init
         settings = replace(settings, model=load_checkpoint(path).config)
-        if not options.config and not settings.model.background:
-            settings = replace(settings, stages=('joint',))
+        settings = _adapted(settings, options)
     if options.joint:
+        if settings.model.following:
+            raise ValueError(
+                '--joint: followed keypoints cannot be trained end to end; leave it out, or take '
+                'a config without [model.following]'
+            )
         settings = replace(settings, stages=('joint',))
     if options.seed is not None:
         settings = replace(settings, seed=options.seed)
@@ -180,7 +184,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         settings = replace(settings, **{name: stage})
     model = settings.model
     if options.size:
-        stride = model.detector.total_stride
+        stride = 8 if model.following else model.detector.total_stride
         if options.size % stride:
             raise ValueError(f'--size is {options.size}, expected a multiple of {stride}')
         model = replace(model, height=options.size, width=options.size)
@@ -193,6 +197,18 @@ def _settings(options: argparse.Namespace) -> Settings:
             )
         model = replace(model, window=options.window)
     return replace(settings, model=model)
+
+
+def _adapted(settings: Settings, options: argparse.Namespace) -> Settings:
+    """The stages of a config for any weights, as far as these have them."""
+    from tkn_ros.training.settings import FOLLOWING_ONLY
+
+    if settings.model.following:
+        return settings
+    stages = tuple(s for s in settings.stages if s not in FOLLOWING_ONLY)
+    if not options.config and not settings.model.background:
+        stages = ('joint',)
+    return replace(settings, stages=stages)
 
 
 def _evaluate(options: argparse.Namespace, config: TrainConfig, run_options, model) -> None:

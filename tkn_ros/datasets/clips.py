@@ -89,7 +89,7 @@ def load_clips(
         )
     clips, reasons, has_split = [], set(), False
     for path in paths:
-        found = find_recordings(path, topic)
+        found = find_recordings(path, topic, (height, width))
         has_split |= any(recording.split for recording in found)
         recordings = _of_split(str(path), found, split, say)
         for recording in recordings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,12 +38,15 @@ VIDEO_SUFFIXES = frozenset(
 BAG_SUFFIXES = frozenset(('.mcap', '.db3', '.bag'))
 ARRAY_SUFFIXES = frozenset(('.npz', '.npy'))
 SYNTHETIC_CLIPS, SYNTHETIC_FRAMES, SYNTHETIC_SIDE = 200, 40, 128
+SYNTHETIC_RATES = (30, 30, 20, 12, 10, 60, 25)  # frames per second of larger scenes, in turn
 
 _SYNTHETIC = re.compile(r'(synthetic|glyphs)(?::(\d+))?(?::(\d+))?')
 _ORIGINS = {'synthetic': 'scenes', 'glyphs': 'glyphs'}
 
 
-def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recording]:
+def find_recordings(
+    spec: str | Path, topic: str | None = None, size: tuple[int, int] = (0, 0)
+) -> list[Recording]:
     """The recordings of a path, in a fixed order.
 
     spec: anything that `open_source` opens but a live camera; a folder of such things, at any
@@ -51,13 +54,14 @@ def find_recordings(spec: str | Path, topic: str | None = None) -> list[Recordin
     an .npy, or an .npz whose first array it is, with (T, H, W, 3) uint8; or "synthetic",
     "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes, "glyphs.." likewise for
     letters that bounce over a plain ground.
+    size: (height, width) that the frames are wanted in, for what is rendered.
 
     Raises:
         VideoError: if there is no such thing, or nothing in it.
     """
     match = _SYNTHETIC.fullmatch(str(spec))
     if match:
-        return [_synthetic(match[1], int(match[2] or SYNTHETIC_CLIPS), int(match[3] or 0))]
+        return [_synthetic(match[1], int(match[2] or SYNTHETIC_CLIPS), int(match[3] or 0), size)]
     path = Path(spec).expanduser()
     if str(spec).startswith('/dev/video') or (str(spec).isdecimal() and not path.exists()):
         raise VideoError(
@@ -144,32 +148,52 @@ class SyntheticClips(Source):
         kind: 'random' (scenes) or 'glyphs', see `render_clip`.
         clips: how many.
         first_seed: of the first clip; those of the others count up from it.
+        size: (height, width) of the frames [pixel].
+        rates: frames per second of the clips, in turn.
     """
 
-    def __init__(self, kind: str, clips: int, first_seed: int) -> None:
+    def __init__(
+        self,
+        kind: str,
+        clips: int,
+        first_seed: int,
+        size: tuple[int, int],
+        rates: Sequence[float],
+    ) -> None:
         super().__init__(f'{clips} synthetic clips')
         self._kind, self._clips, self._first = kind, clips, first_seed
-        self.fps, self.height, self.width = 30.0, SYNTHETIC_SIDE, SYNTHETIC_SIDE
+        self._rates = rates
+        self.fps, self.height, self.width = 30.0, *size
 
     def _read(self) -> Iterator[Frame]:
         from tkn_ros.synthetic.render import render_clip  # only where it is asked for
 
         for clip in range(self._clips):
             images = render_clip(
-                self._first + clip, SYNTHETIC_FRAMES, self.height, self.width, kind=self._kind
+                self._first + clip,
+                SYNTHETIC_FRAMES,
+                self.height,
+                self.width,
+                self._rates[clip % len(self._rates)],
+                self._kind,
             )
             for i, image in enumerate(images):
                 yield Frame(round((clip * SYNTHETIC_FRAMES + i) * 1e9 / self.fps), image)
 
 
-def _synthetic(name: str, clips: int, seed: int) -> Recording:
+def _synthetic(name: str, clips: int, seed: int, size: tuple[int, int]) -> Recording:
+    """Scenes of SYNTHETIC_SIDE squared, unless larger ones are wanted."""
     if not clips:
         raise VideoError(f'{name}:0 has no clip; give at least one')
     kind, n = 'random' if name == 'synthetic' else name, SYNTHETIC_FRAMES
+    rates: Sequence[float] = (30.0,)
+    drawn: tuple[int, ...] = (SYNTHETIC_SIDE,)
+    if max(size) > SYNTHETIC_SIDE:
+        drawn, rates = size, SYNTHETIC_RATES
     return Recording(
         f'{clips} {name} clips',
-        lambda: SyntheticClips(kind, clips, seed),
-        {name: [clips, seed, n, SYNTHETIC_SIDE], 'drawn_by': renderer_hash()},
+        lambda: SyntheticClips(kind, clips, seed, (drawn[0], drawn[-1]), rates),
+        {name: [clips, seed, n, *drawn], 'drawn_by': renderer_hash()},
         tuple((i * n, (i + 1) * n) for i in range(clips)),
         origin=_ORIGINS[name],
     )

@@ -68,7 +68,10 @@ def config_difference(found: TKNConfig, expected: TKNConfig) -> str:
     """
     a, b = asdict(found), asdict(expected)
     pairs = [('process', a['process'], b['process'])]
-    for half in ('detector', 'predictor'):
+    kinds = ['followed' if c.following else 'one for each channel' for c in (found, expected)]
+    if kinds[0] != kinds[1]:
+        return f'keypoints are {kinds[0]}, expected {kinds[1]}'
+    for half in () if found.following else ('detector', 'predictor'):
         pairs += [(f'{half}.{name}', a[half][name], b[half][name]) for name in a[half]]
     pairs += [(part, a[part], b[part]) for part in ('background', 'following')]
     for name, one, other in pairs:

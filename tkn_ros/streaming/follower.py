@@ -86,7 +86,7 @@ class Follower:
         self.known[-1] = False
         slots = np.flatnonzero(self.alive)
         if len(slots) and self.pictures:
-            found, ok = _flow(self.pictures[-1], grey, self.tracks[-2, slots])
+            found, ok = follow_points(self.pictures[-1], grey, self.tracks[-2, slots])
             self.tracks[-1, slots[ok]] = found[ok]
             self.known[-1, slots] = ok
             self.alive[slots[~ok]] = False
@@ -184,7 +184,7 @@ class Follower:
         for newer in range(len(self.pictures) - 1, 0, -1):
             found, ok = paths[-1], np.zeros(len(points), bool)
             if known[-1].any():
-                found, ok = _flow(self.pictures[newer], self.pictures[newer - 1], paths[-1])
+                found, ok = follow_points(self.pictures[newer], self.pictures[newer - 1], paths[-1])
             ok = ok & known[-1]
             paths.append(np.where(ok[:, None], found, paths[-1]))
             known.append(ok)
@@ -224,7 +224,9 @@ def to_grey(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
 
-def _flow(a: np.ndarray, b: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def follow_points(
+    a: np.ndarray, b: np.ndarray, points: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 2) of picture a in b, and whether the way back leads to them."""
     start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
     there, forth, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, **FLOW)

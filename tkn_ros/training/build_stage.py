@@ -8,16 +8,20 @@ import numpy as np
 
 from tkn_ros.datasets.clips import Clip
 from tkn_ros.model.tkn import TKN
+from tkn_ros.training.followed_background import followed_background_stage
+from tkn_ros.training.motion_stage import motion_stage
 from tkn_ros.training.picture_stages import background_stage, finetune_stage
 from tkn_ros.training.processes import Processes
-from tkn_ros.training.settings import Settings, StageSettings
+from tkn_ros.training.settings import Settings
 from tkn_ros.training.stage import Stage
+from tkn_ros.training.stage_settings import StageSettings
 from tkn_ros.training.stages import (
     detect_keypoints,
     detector_stage,
     joint_stage,
     predictor_stage,
 )
+from tkn_ros.training.tracks_stage import tracks_stage
 
 
 def build_stage(
@@ -33,9 +37,9 @@ def build_stage(
     Args:
         name: one of `settings.STAGES`.
         model: that learns.
-        clips: of the model's size.
+        clips: of the settings' `clip_size`.
         settings: of the run.
-        seconds: that the stage may take at most; 0 for no limit.
+        seconds: that the stage may take from now on; 0 for no limit.
         processes: that share a step.
     """
     s = settings
@@ -49,6 +53,20 @@ def build_stage(
         'augmentation': augmentation,
         'processes': processes,
     }
+    if name == 'motion':
+        return motion_stage(model.motion, frames, schedule, stage.batch, **shared)
+    if name == 'tracks':
+        return tracks_stage(
+            model.tracks,
+            frames,
+            schedule,
+            model.config.window,
+            stage.batch,
+            **shared,
+            simulated=stage.simulated,
+        )
+    if model.config.following:
+        return followed_background_stage(model, frames, schedule, stage.batch, s.ahead, **shared)
     if name == 'detector':
         return detector_stage(
             model.detector, frames, schedule, stage.batch, s.max_gap, **shared, targets=s.targets

@@ -1,23 +1,31 @@
 """Pictures of how training goes: the same frames at every stage, so that they can be compared."""
 
+import cv2
 import numpy as np
 import torch
 
 from tkn_ros.model.inference import predict_run, to_images, to_tensor
+from tkn_ros.model.motion_detector import EARLIER
 from tkn_ros.model.tkn import TKN
-from tkn_ros.video.drawing import rows, strip
+from tkn_ros.streaming.following_window import FollowingWindow
+from tkn_ros.video.drawing import draw_paths, rows, strip
 
 CELL = 96  # [pixel]
 COLUMNS = 8
+PERIOD_NS = 40_000_000  # between two frames, as good as any other
 
 
 @torch.inference_mode()
 def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
     """What came, what is redrawn from its own keypoints, and what is predicted: (h, w, 3) uint8.
 
-    run: window + m frames of the model's size, (n + m, H, W, 3) uint8; the background is that of
+    Of followed keypoints: with their predicted paths, and the map of what moves.
+
+    run: window + m frames of the clips' size, (n + m, H, W, 3) uint8; the background is that of
     frame n. The model is left in the mode that it was in.
     """
+    if model.config.following:
+        return _followed_picture(model, run)
     n, was_training = model.config.window, model.training
     model.eval()
     prediction = predict_run(model, run[:n], len(run) - n)
@@ -32,6 +40,35 @@ def training_picture(model: TKN, run: np.ndarray) -> np.ndarray:
                 (run[n:], 'what came'),
                 (to_images(redrawn), 'redrawn from its own keypoints'),
                 (to_images(prediction.frames), 'predicted'),
+            )
+        ]
+    )
+
+
+def _followed_picture(model: TKN, run: np.ndarray) -> np.ndarray:
+    n = model.config.window
+    window = FollowingWindow(model, n, PERIOD_NS)  # with a copy of the weights
+    small, shown = [], []
+    size = model.config.following.detector
+    for i, frame in enumerate(run[:n]):
+        window.push(i * PERIOD_NS, np.ascontiguousarray(frame))
+        small.append(cv2.resize(frame, (size.width, size.height), interpolation=cv2.INTER_AREA))
+        back = [small[max(0, i - k)] for k in (0, *EARLIER)]
+        motion = window.backend.run('detect', torch.from_numpy(np.stack(back))[None])[0][0]
+        grey = (motion.float().cpu().numpy() * 255).astype(np.uint8)
+        shown.append(np.repeat(grey[..., None], 3, -1))
+    prediction = window.predict(len(run) - n)
+    points, active = prediction.pixels(), prediction.active
+    now, future = points.observed[-1][active], [p[active] for p in points.predicted]
+    paths = draw_paths(run[n - 1], now, future) if active.any() else run[n - 1]
+    return rows(
+        [
+            (strip(list(f), CELL, CELL, COLUMNS), text)
+            for f, text in (
+                ([*run[: n - 1], paths], 'observed, the newest on the right with predicted paths'),
+                (shown, 'where something moves, as the detector says'),
+                (run[n:], 'what came'),
+                (window.render(prediction), 'predicted'),
             )
         ]
     )

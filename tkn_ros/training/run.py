@@ -24,6 +24,8 @@ from tkn_ros.video.writers import write_image
 SHARES = {  # of the minutes
     'detector': 3,
     'predictor': 2,
+    'motion': 3,
+    'tracks': 4,
     'background': 4,
     'joint': 3,
     'finetune': 3,
@@ -42,7 +44,7 @@ class Run:
         processes: that share a step; None: this one alone.
         folder: of the run.
         model: the network.
-        clips: of the model's size.
+        clips: of the settings' `clip_size`.
         board: of TensorBoard, or None.
     """
 
@@ -74,12 +76,13 @@ class Run:
             name: of the stage.
             restored: a saved state, or None.
         """
-        seconds = self._seconds(number, restored['elapsed'] if restored else 0.0)
+        seconds = self._seconds(number)
         stage = build_stage(
             name, self.model, self.clips, self.config.settings, seconds, self.processes
         )
         if restored:
             stage.restore(restored)
+            stage.grant(restored['elapsed'])
         bar = tqdm(
             total=stage.schedule.steps,
             initial=stage.step,
@@ -114,13 +117,13 @@ class Run:
         self._draw(stage)
         self._say(f'{name}: {stage.step} steps, loss {loss:.6f}')
 
-    def _seconds(self, number: int, elapsed: float) -> float:
-        """What this stage has had, and its part of the minutes that are left."""
+    def _seconds(self, number: int) -> float:
+        """This stage's part of the minutes that are left."""
         if not self.options.minutes:
             return 0.0
         left = RESERVE * self.options.minutes * 60 - self._spent()
         shares = [SHARES[name] for name in self.config.settings.stages[number:]]
-        return elapsed + max(1.0, self.processes.broadcast(left * shares[0] / sum(shares)))
+        return max(1.0, self.processes.broadcast(left * shares[0] / sum(shares)))
 
     def _spent(self) -> float:
         return self.spent + time.monotonic() - self.begun

@@ -118,7 +118,7 @@ class ClipSampler:
             targets: of each source.
         """
         out = []
-        for i in self._draw(max(1, batch // targets), 1):
+        for i in self.draw(max(1, batch // targets), 1):
             clip, rng = self.clips[i], self.rng
             reach = max_gap * int(rng.integers(1, self.augmentation.max_rate + 1)) or len(clip)
             source = int(rng.integers(len(clip)))
@@ -142,14 +142,14 @@ class ClipSampler:
     def runs(self, batch: int, length: int) -> Iterator[tuple[int, np.ndarray]]:
         """As `windows`, but the number of the clip and those of its frames, nothing read."""
         a = self.augmentation
-        for i in self._draw(batch, length):
+        for i in self.draw(batch, length):
             yield i, draw_window(int(self.lengths[i]), length, self.rng, a.max_rate, a.reverse)
 
-    def _draw(self, batch: int, length: int) -> Iterator[int]:
+    def draw(self, batch: int, length: int) -> Iterator[int]:
         """The clips of this process's examples of the next batch; `rng` is each example's own."""
         usable = self.weights * (self.lengths >= length)
         total = np.cumsum(usable)
-        if not total[-1] > 0:
+        if not len(total) or not total[-1] > 0:
             raise ValueError(f'no clip has {length} frames: give longer ones or a shorter window')
         share = batch // self.count
         if share * self.count != batch:
@@ -175,21 +175,11 @@ class ClipSampler:
         if a.flip and rng.random() < 0.5:
             frames = frames[:, :, ::-1]
         if a.crop:
-            frames = _crop(frames, a.crop, rng)
-        if a.colours and rng.random() < 0.5:
-            frames = frames[..., rng.permutation(3)]
-        if a.brightness and rng.random() < 0.5:
-            gain = rng.uniform(1 - 0.4 * a.brightness, 1 + 0.4 * a.brightness)
-            offset = rng.uniform(-40, 40) * a.brightness
-            table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
-            frames = table[frames]
-        if a.grey and rng.random() < a.grey:
-            frames = np.repeat(np.rint(frames.mean(-1, keepdims=True)).astype(np.uint8), 3, -1)
+            frames, _, _ = crop_at_random(frames, a.crop, rng)
+        frames = recolour(frames, a, rng)
         if a.hold and rng.random() < a.hold:
             frames = np.repeat(frames[:1], len(frames), 0)
-        if a.noise and rng.random() < 0.3:
-            noisy = frames + rng.normal(0, rng.uniform(0, a.noise), frames.shape)
-            frames = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        frames = add_noise(frames, a, rng)
         return np.ascontiguousarray(frames)
 
 
@@ -213,22 +203,59 @@ def make_sampler(
     return ClipSampler(clips, seed, weights, augmentation, p.rank, p.count)
 
 
-def _crop(frames: np.ndarray, most: float, rng: np.random.Generator) -> np.ndarray:
-    """A random part of every frame with the frame's proportions, enlarged to its size."""
+def recolour(frames: np.ndarray, a: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Order of the channels, contrast, brightness and loss of the colours: uint8 to uint8.
+
+    Args:
+        frames: (.., 3) uint8.
+        a: says which, and how often.
+        rng: the source of randomness.
+    """
+    if a.colours and rng.random() < 0.5:
+        frames = frames[..., rng.permutation(3)]
+    if a.brightness and rng.random() < 0.5:
+        gain = rng.uniform(1 - 0.4 * a.brightness, 1 + 0.4 * a.brightness)
+        offset = rng.uniform(-40, 40) * a.brightness
+        table = np.clip(np.arange(256) * gain + offset, 0, 255).astype(np.uint8)
+        frames = table[frames]
+    if a.grey and rng.random() < a.grey:
+        frames = np.repeat(np.rint(frames.mean(-1, keepdims=True)).astype(np.uint8), 3, -1)
+    return frames
+
+
+def add_noise(frames: np.ndarray, a: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """That of a camera, in three of ten cases: uint8 to uint8."""
+    if not a.noise or rng.random() >= 0.3:
+        return frames
+    noisy = frames + rng.normal(0, rng.uniform(0, a.noise), frames.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def crop_at_random(
+    frames: np.ndarray, most: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A random part of every frame with the frame's proportions, enlarged to its size.
+
+    Returns the frames, and the part's corner and size (x, y) as shares of the frame.
+
+    Args:
+        frames: (T, H, W, 3) uint8.
+        most: share of each side that is cut away at most.
+        rng: the source of randomness.
+    """
     height, width = frames.shape[1:3]
     share = 1 - rng.uniform(0, most)
     h, w = max(1, round(height * share)), max(1, round(width * share))
     y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
-    return np.stack(
-        [
-            cv2.resize(
-                np.ascontiguousarray(f[y : y + h, x : x + w]),
-                (width, height),
-                interpolation=cv2.INTER_LINEAR,
-            )
-            for f in frames
-        ]
-    )
+    enlarged = [
+        cv2.resize(
+            np.ascontiguousarray(f[y : y + h, x : x + w]),
+            (width, height),
+            interpolation=cv2.INTER_LINEAR,
+        )
+        for f in frames
+    ]
+    return np.stack(enlarged), np.array([x / width, y / height]), np.array([w / width, h / height])
 
 
 def draw_window(

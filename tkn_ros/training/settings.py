@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from tkn_ros.datasets.clips import Clip
 from tkn_ros.model.background import BackgroundConfig
+from tkn_ros.model.following import FollowingConfig
 from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.training.sampler import Augmentation
 from tkn_ros.training.stage import Schedule
+from tkn_ros.training.stage_settings import StageSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,92 +20,25 @@ else:
     import tomli as tomllib
 
 PRESETS = Path(__file__).parent / 'presets'
-STAGES = ('detector', 'predictor', 'background', 'joint', 'finetune', 'finetune_background')
+STAGES = (
+    'detector',
+    'predictor',
+    'motion',
+    'tracks',
+    'background',
+    'joint',
+    'finetune',
+    'finetune_background',
+)
+NEED_BACKGROUND = ('background', 'finetune', 'finetune_background')
+CLIP_HEIGHT, CLIP_WIDTH = 240, 320  # pixels of the clips of networks whose keypoints are followed
+LABELLED = 7  # frames in which flow tells what moves
+FOLLOWING_ONLY = ('motion', 'tracks')  # stages of networks whose keypoints are followed ..
+FOLLOWING = (*FOLLOWING_ONLY, 'background')  # .. which have these and no others
 
 
 class SettingsError(ValueError):
     """Settings that cannot be used; the message names the key, what was expected and the fix."""
-
-
-@dataclass(frozen=True)
-class Mix:
-    """Shares of a stage's examples by the origin of their clips; all 0: by the clips' lengths.
-
-    Attributes:
-        scenes, glyphs: rendered clips of these kinds.
-        recorded: all other clips.
-        shortest_recording: frames that a recorded clip needs to take part.
-    """
-
-    scenes: float = 0.0
-    glyphs: float = 0.0
-    recorded: float = 0.0
-    shortest_recording: int = 0
-
-    def __post_init__(self) -> None:
-        if min(self.scenes, self.glyphs, self.recorded, self.shortest_recording) < 0:
-            raise ValueError('scenes, glyphs, recorded and shortest_recording must not be negative')
-
-    def weights(self, clips: Sequence[Clip]) -> np.ndarray:
-        """Of each clip, (len(clips),): the square root of its length times its origin's share.
-
-        A long recording is not all there is, hence the root.
-        """
-        lengths = np.sqrt([len(clip) for clip in clips])
-        if not any((self.scenes, self.glyphs, self.recorded)):
-            return lengths
-        weights = np.zeros(len(clips))
-        for origin in ('scenes', 'glyphs', 'recorded'):
-            least = self.shortest_recording if origin == 'recorded' else 0
-            mine = np.array([c.origin == origin and len(c) >= least for c in clips], bool)
-            if mine.any():
-                weights[mine] = getattr(self, origin) * lengths[mine] / lengths[mine].sum()
-        if not weights.any():
-            raise ValueError('mix: no clip has an origin whose share is above 0')
-        return weights
-
-
-@dataclass(frozen=True)
-class StageSettings:
-    """One stage.
-
-    Attributes:
-        steps: how many.
-        epochs: where it is not 0 it counts instead of steps: so many examples a clip.
-        batch: examples of a step.
-        lr: largest learning rate.
-        warmup: steps to the full rate; -1: as the run's.
-        ema: share that the average of the weights keeps at each step; -1: as the run's.
-        still_keypoints: of the background's stages: as if no keypoint moved, much faster.
-        mix: of clips by their origin.
-        augmentation: None: as the run's.
-    """
-
-    steps: int = 5000
-    epochs: int = 0
-    batch: int = 32
-    lr: float = 1e-3
-    warmup: int = -1
-    ema: float = -1.0
-    still_keypoints: bool = False
-    mix: Mix = field(default_factory=Mix)
-    augmentation: Augmentation | None = None
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
-            raise ValueError(
-                f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
-                f'{self.lr}: expected positive numbers (epochs may be 0)'
-            )
-        if self.warmup < -1 or not (self.ema == -1 or 0 <= self.ema < 1):
-            raise ValueError(
-                f'warmup is {self.warmup} and ema {self.ema}, expected at least 0 and 0 up to 1, '
-                "or -1 for the run's"
-            )
-
-    def steps_for(self, clips: int) -> int:
-        """Number of steps with so many clips."""
-        return max(1, self.epochs * clips // self.batch) if self.epochs else self.steps
 
 
 @dataclass(frozen=True)
@@ -129,6 +60,8 @@ class Settings:
         half: mixed precision on CUDA, of the detector also on CPUs that multiply in bfloat16.
         detector: of this stage.
         predictor: of this stage.
+        motion: of this stage.
+        tracks: of this stage.
         background: of this stage.
         joint: of this stage.
         finetune: of this stage.
@@ -150,6 +83,8 @@ class Settings:
     half: bool = True
     detector: StageSettings = field(default_factory=StageSettings)
     predictor: StageSettings = field(default_factory=StageSettings)
+    motion: StageSettings = field(default_factory=StageSettings)
+    tracks: StageSettings = field(default_factory=StageSettings)
     background: StageSettings = field(default_factory=StageSettings)
     joint: StageSettings = field(default_factory=StageSettings)
     finetune: StageSettings = field(default_factory=StageSettings)
@@ -170,12 +105,39 @@ class Settings:
             raise ValueError(f'ema is {self.ema}, expected 0 up to 1')
 
     @property
+    def clip_size(self) -> tuple[int, int]:
+        """(height, width) at which clips are prepared [pixel]."""
+        model = self.model
+        return (CLIP_HEIGHT, CLIP_WIDTH) if model.following else (model.height, model.width)
+
+    def check_stages(self) -> None:
+        """Raises SettingsError where the model has no such stages."""
+        for name in self.stages:
+            if self.model.following and name not in FOLLOWING:
+                raise SettingsError(
+                    f'stages has "{name}", and keypoints of the model are followed: its stages '
+                    f'are {", ".join(FOLLOWING)}'
+                )
+            if name in FOLLOWING_ONLY and not self.model.following:
+                raise SettingsError(
+                    f'stages has "{name}", and keypoints of the model are not followed: add a '
+                    'table [model.following] to the config, or leave that stage out'
+                )
+            if name in NEED_BACKGROUND and not self.model.background:
+                raise SettingsError(
+                    f'stages has "{name}", and the model has none: add a '
+                    'table [model.background] to the config, or leave that stage out'
+                )
+
+    @property
     def frames_needed(self) -> tuple[int, str]:
         """Of a clip, and why."""
         n = self.model.window
         needs = {
             'detector': (2, 'a pair'),
             'predictor': (2 * n, f'twice the window of {n}'),
+            'motion': (LABELLED, 'a place that moves'),
+            'tracks': (2 * n, f'twice the window of {n}'),
             'joint': (n + self.ahead, f'window {n} + {self.ahead} ahead'),
         }
         return max(needs.get(s, needs['joint']) for s in self.stages)
@@ -217,6 +179,7 @@ class Settings:
 
 OPTIONAL = {  # tables that may be missing
     (TKNConfig, 'background'): BackgroundConfig,
+    (TKNConfig, 'following'): FollowingConfig,
     (StageSettings, 'augmentation'): Augmentation,
 }
 

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ class Schedule:
         warmup: steps to the full rate, at most a tenth of all.
         weight_decay: of AdamW.
         clip: largest norm of the gradient.
-        ema: share that the average of the weights keeps at each step, 0 for none.
+        ema: share that the average of the weights keeps at each step, 0 for none; less at first.
         seconds: at most, 0 for no limit, and the cosine ends with whichever comes first.
         half: mixed precision, of every stage on CUDA and of those that say so on CPUs that multiply
             in bfloat16.
@@ -157,8 +157,9 @@ class Stage:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average:
+            kept = min(schedule.ema, (1 + self.step) / (10 + self.step))  # the first are worth less
             torch._foreach_lerp_(
-                self.average, [p.detach() for p in self.module.parameters()], 1 - schedule.ema
+                self.average, [p.detach() for p in self.module.parameters()], 1 - kept
             )
         return value
 
@@ -202,6 +203,11 @@ class Stage:
             'average': list(self.average),
             'scaler': self.scaler.state_dict(),
         }
+
+    def grant(self, seconds: float) -> None:
+        """So much more time, where it is limited."""
+        if self.schedule.seconds:
+            self.schedule = replace(self.schedule, seconds=self.schedule.seconds + seconds)
 
     def restore(self, state: dict) -> None:
         """Go on from what `state` gave."""

@@ -41,12 +41,7 @@ def train(
     begun = time.monotonic()
     processes = processes or Processes()
     folder, settings = RunFolder(out), config.settings
-    needing = {'background', 'finetune', 'finetune_background'} & {*settings.stages}
-    if needing and not settings.model.background:
-        raise TrainingError(
-            f'stages has "{min(needing)}", and the model has none: add a '
-            'table [model.background] to the config, or leave that stage out'
-        )
+    settings.check_stages()
     settings.check_shared_by(processes.count)
     clips = _shared_clips(config, options, processes)
     data = [[Path(c.name).name, len(c)] for c in clips]
@@ -79,13 +74,14 @@ def train(
 
 def _shared_clips(config: TrainConfig, options: RunOptions, processes: Processes) -> list[Clip]:
     """The clips; the first process of each machine prepares them, the others wait."""
-    model, say = config.settings.model, (warn if processes.is_main else lambda message: None)
+    height, width = config.settings.clip_size
+    say = warn if processes.is_main else (lambda message: None)
 
     def load() -> list[Clip]:
         clips = load_clips(
             config.data,
-            model.height,
-            model.width,
+            height,
+            width,
             options.cache,
             TRAIN,
             config.part,

@@ -29,8 +29,7 @@ class EagerBackend:
 
     @torch.inference_mode()
     def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
-        """One of the stages of `following_stages.py`."""
-        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
+o        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
 
     @torch.inference_mode()
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:

@@ -1,0 +1,157 @@
+"""The background's stage of the following form: pictures go on as keypoints are predicted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tkn_ros.model.following import FollowingTKN
+from tkn_ros.model.inference import to_tensor
+from tkn_ros.model.motion_maps import motion_maps
+from tkn_ros.training.followed_clips import Section, followed_sections
+from tkn_ros.training.following_data import Preparation
+from tkn_ros.training.picture_stages import picture_loss
+from tkn_ros.training.processes import Processes
+from tkn_ros.training.sampler import (
+    Augmentation,
+    add_noise,
+    crop_at_random,
+    make_sampler,
+    recolour,
+)
+from tkn_ros.training.stage import Schedule, Stage, TrainingError
+
+MOST_FRAMES = 8000  # followed: 100 MB at 64x64
+UNTOLD = 0.05  # share of the examples whose keypoints are kept from the network
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+class FollowedPass(nn.Module):
+    """A window and its keypoints to its predicted frames."""
+
+    def __init__(self, model: FollowingTKN, ahead: int) -> None:
+        super().__init__()
+        self.model, self.ahead = model, ahead
+
+    def forward(self, frames: Tensor, ends: Tensor, active: Tensor) -> Tensor:
+        """(B, n, 3, H, W), (B, 3, K, 2) and (B, K) -> (B, ahead, 3, H, W)."""
+        maps = motion_maps(ends, active, *frames.shape[-2:])
+        return self.model.render(frames, self.model.drift(frames, maps), self.ahead)
+
+
+class FollowedExamples:
+    """Random windows of sections, with their keypoints.
+
+    Args:
+        sections: to draw from.
+        weights: of the clips that they are of.
+        window: n, frames observed.
+        ahead: m, frames predicted.
+        seed: of the examples.
+        augmentation: of the examples; the rate stays as it is.
+        processes: that share a step.
+    """
+
+    def __init__(
+        self,
+        sections: Sequence[Section],
+        weights: Sequence[float],
+        window: int,
+        ahead: int,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        self.sections, self.window, self.ahead = sections, window, ahead
+        self.augmentation = augmentation or Augmentation()
+        of_clip = np.bincount([s.clip for s in sections], minlength=len(weights))
+        each = [weights[s.clip] / of_clip[s.clip] for s in sections]
+        plain = Augmentation(max_rate=1, reverse=False)
+        self._sampler = make_sampler([s.frames for s in sections], seed, each, plain, processes)
+
+    def batch(self, batch: int, step: int) -> Batch:
+        """Frames (B, n + m, 3, H, W); of the newest observed, ends (B, 3, K, 2), active (B, K)."""
+        sampler, examples = self._sampler.at(step), []
+        for i, picked in sampler.runs(batch, self.window + self.ahead):
+            section, now = self.sections[i], picked[self.window - 1]
+            examples.append(
+                self._augment(
+                    section.frames[picked], section.ends[now], section.active[now], sampler.rng
+                )
+            )
+        frames, ends, active = (np.stack(part) for part in zip(*examples))
+        return to_tensor(frames), torch.from_numpy(ends), torch.from_numpy(active)
+
+    def _augment(
+        self, frames: np.ndarray, ends: np.ndarray, active: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        a = self.augmentation
+        active = active.astype(np.float32)
+        if a.flip and rng.random() < 0.5:
+            frames, ends = frames[:, :, ::-1], ends * np.float32([-1, 1]) + np.float32([1, 0])
+        if a.crop:
+            frames, corner, share = crop_at_random(frames, a.crop, rng)
+            ends = ((ends - corner) / share).astype(np.float32)
+        frames = recolour(frames, a, rng)
+        if a.hold and rng.random() < a.hold:
+            frames, active = np.repeat(frames[:1], len(frames), 0), active * 0
+        elif rng.random() < UNTOLD:
+            active = active * 0
+        return np.ascontiguousarray(add_noise(frames, a, rng)), ends, active
+
+
+def followed_background_stage(
+    model: FollowingTKN,
+    clips: Sequence[np.ndarray],
+    schedule: Schedule,
+    batch: int = 8,
+    ahead: int = 10,
+    seed: int = 0,
+    weights: Sequence[float] | None = None,
+    augmentation: Augmentation | None = None,
+    processes: Processes | None = None,
+    most: int = MOST_FRAMES,
+) -> Stage:
+    """The background network learns, by `picture_loss`; detector and predictor stay as they are.
+
+    Args:
+        model: the network.
+        clips: (T, H, W, 3) uint8 each, of the prepared size.
+        schedule: steps and rates; following takes a part of its time.
+        batch: windows of a step.
+        ahead: frames predicted.
+        seed: of the random examples.
+        weights: how often each clip is drawn, relative to the others; None: all alike.
+        augmentation: of the examples; None: the default.
+        processes: that share a step; None: this one alone.
+        most: frames in which keypoints are followed.
+    """
+    preparation = Preparation(schedule, (processes or Processes()).is_main)
+    weights = np.ones(len(clips)) if weights is None else weights
+    augmentation = augmentation or Augmentation()
+    n = model.config.window
+    sections = followed_sections(
+        model, clips, weights, n + ahead, most, preparation, seed, augmentation.reverse
+    )
+    if not sections:
+        raise TrainingError(f'background: no clip has {n + ahead} frames: give longer ones')
+    examples = FollowedExamples(sections, weights, n, ahead, seed, augmentation, processes)
+
+    def loss(net: nn.Module, example: Batch) -> Tensor:
+        frames, ends, active = example
+        return picture_loss(net(frames[:, :n], ends, active).float(), frames[:, n:])
+
+    return Stage(
+        'background',
+        model.background,
+        lambda step: examples.batch(batch, step),
+        loss,
+        preparation.schedule,
+        seed,
+        processes,
+        FollowedPass(model, ahead),
+    )
