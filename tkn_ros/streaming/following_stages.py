@@ -74,7 +74,9 @@ class Compose(nn.Module):
         change = drift_of_steps(still, drift, self.window, steps)  # (B, m, 6, h, w)
         b, m = change.shape[:2]
         images = images[:, None].expand(-1, m, -1, -1, -1)
-t
+        drawn = apply_change(change.flatten(0, 1), images.flatten(0, 1))
+        return to_bytes(drawn.unflatten(0, (b, m)))
+
 
 def following_stages(model: FollowingTKN) -> dict[str, nn.Module]:
     """'detect', 'tracks', 'drift' and 'compose'."""

@@ -29,7 +29,8 @@ class EagerBackend:
 
     @torch.inference_mode()
     def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
-o        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
+        """One of the stages of `following_stages.py`."""
+        return as_list(self.stages[stage](*(t.to(self.device) for t in inputs)))
 
     @torch.inference_mode()
     def encode(self, frames: np.ndarray) -> tuple[Tensor, list[Tensor]]:
