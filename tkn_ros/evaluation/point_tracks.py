@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from tkn_ros.video.frame import VideoError
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height [pixel]
 Tracks = dict[int, dict[int, Box]]  # frame, from 0 -> person -> box
 
-_LUCAS_KANADE = {
+_LUCAS_KANADE: dict[str, Any] = {
     'winSize': (15, 15),
     'maxLevel': 3,
     'criteria': (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.03),

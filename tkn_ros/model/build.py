@@ -4,8 +4,10 @@ from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.variants.tkn_sequential import TKNSequential
 
+Network = TKN | FollowingTKN
 
-def build(config: TKNConfig) -> TKN | FollowingTKN:
+
+def build(config: TKNConfig) -> Network:
     """The network that `config` describes, with random weights, in training mode on the CPU.
 
     Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.

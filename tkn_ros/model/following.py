@@ -6,7 +6,10 @@ which sees where the keypoints are predicted to move. Between the first two stan
 (`streaming/follower.py`), which is no network.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,28 +20,43 @@ from tkn_ros.model.motion_maps import MOTION_MAPS
 from tkn_ros.model.track_predictor import TrackPredictor, TrackPredictorConfig
 from tkn_ros.model.warp import apply_change
 
+if TYPE_CHECKING:
+    from tkn_ros.model.tkn import TKNConfig  # it holds a FollowingConfig
+
 MAX_KEYPOINTS = 256
 
 
 @dataclass(frozen=True)
 class FollowingConfig:
-    """keypoints: K, how many points are followed at most."""
+    """Hyper-parameters of the three networks.
+
+    Attributes:
+        keypoints: K, how many points are followed at most.
+        detector: of motion.
+        predictor: of tracks.
+    """
 
     keypoints: int = 32
     detector: MotionDetectorConfig = field(default_factory=MotionDetectorConfig)
     predictor: TrackPredictorConfig = field(default_factory=TrackPredictorConfig)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.keypoints <= MAX_KEYPOINTS:
             raise ValueError(f'keypoints is {self.keypoints}, expected 1 to {MAX_KEYPOINTS}')
 
 
 class FollowingTKN(nn.Module):
-    """config: a `TKNConfig` with `following` and `background`; its detector and predictor, which
-    are the paper's, are not used."""
+    """Motion detector, track predictor and background that goes on.
 
-    def __init__(self, config):
+    Args:
+        config: with `following` and `background`; its detector and predictor, which are the
+            paper's, are not used.
+    """
+
+    def __init__(self, config: TKNConfig) -> None:
         super().__init__()
+        if config.following is None or config.background is None:
+            raise ValueError('followed keypoints need both following and background in the config')
         self.config = config
         self.motion = MotionDetector(config.following.detector)
         self.tracks = TrackPredictor(config.following.predictor)

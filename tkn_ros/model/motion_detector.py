@@ -18,13 +18,19 @@ STRIDE = 2  # pixels of the input a cell of the map
 
 @dataclass(frozen=True)
 class MotionDetectorConfig:
-    """The input's size [pixel], multiples of 16, and the channels of the four scales (of 8)."""
+    """Size of the U-Net.
+
+    Attributes:
+        height: of the input [pixel], a multiple of 16.
+        width: of the input [pixel], a multiple of 16.
+        channels: of the four scales, multiples of 8.
+    """
 
     height: int = 128
     width: int = 160
     channels: tuple[int, ...] = (16, 24, 40, 48)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
         if any(side < 32 or side % 16 for side in (self.height, self.width)):
             raise ValueError(
@@ -41,7 +47,7 @@ class MotionDetectorConfig:
 class MotionDetector(nn.Module):
     """A U-Net of four scales (1/2 to 1/16): frames and their differences -> a map of motion."""
 
-    def __init__(self, config: MotionDetectorConfig):
+    def __init__(self, config: MotionDetectorConfig) -> None:
         super().__init__()
         self.config = config
         a, b, c, d = config.channels

@@ -18,8 +18,8 @@ def motion_maps(keypoints: Tensor, active: Tensor, height: int, width: int) -> T
         keypoints: (B, 3, K, 2): newest position, those half way and at the end of the window's
             length ahead; as shares (x, y) of the picture's width and height, [0, 1] inside.
         active: (B, K) bool or float.
-        height: Of the maps [pixel].
-        width: Of the maps [pixel].
+        height: of the maps [pixel].
+        width: of the maps [pixel].
 
     Returns:
         (B, MOTION_MAPS, height, width).

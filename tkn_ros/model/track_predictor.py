@@ -40,7 +40,7 @@ class TrackPredictorConfig:
     d_inner: int = 256
     across: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ('d_model', 'layers', 'heads', 'd_inner'):
             if getattr(self, name) < 1:
                 raise ValueError(f'{name} is {getattr(self, name)}, expected at least 1')
@@ -57,7 +57,7 @@ class TrackPredictor(nn.Module):
     Positions are in pixels of a picture 320 wide (`streaming/follower.py`).
     """
 
-    def __init__(self, config: TrackPredictorConfig):
+    def __init__(self, config: TrackPredictorConfig) -> None:
         super().__init__()
         self.config = c = config
         layer = PredictorConfig(
@@ -150,7 +150,8 @@ def predict_tracks(
     """
     if horizon < 1:
         raise ValueError(f'horizon is {horizon}, expected at least 1')
-    means, sigmas = [], []
+    means: list[Tensor] = []
+    sigmas: list[Tensor] = []
     while sum(m.shape[1] for m in means) < horizon:
         mean, _, sigma = predictor(tracks, known, present)
         if sigmas:

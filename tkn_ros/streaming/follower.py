@@ -9,13 +9,14 @@ Positions are in pixels of the grey picture, which is GREY_WIDTH wide.
 """
 
 from collections import deque
+from typing import Any
 
 import cv2
 import numpy as np
 
 GREY_WIDTH = 320  # pixels: the picture in which points are followed
 GREY_HEIGHTS = (16, 1280)  # pixels, whatever the camera's proportions
-FLOW = {'winSize': (15, 15), 'maxLevel': 3, 'criteria': (3, 20, 0.03)}
+FLOW: dict[str, Any] = {'winSize': (15, 15), 'maxLevel': 3, 'criteria': (3, 20, 0.03)}
 DISAGREEMENT = 1.0  # pixels between a point and itself, forth and back, at which it is lost
 SHORT = 3  # frames over which motion is measured
 MOVED = 1.8  # pixels in SHORT frames, from which on a point counts as moving
@@ -44,13 +45,13 @@ class Follower:
         intensity: (K,) float32 in [0, 1], what the network's map says at the point.
     """
 
-    def __init__(self, slots: int, history: int, pictures: int = 0):
+    def __init__(self, slots: int, history: int, pictures: int = 0) -> None:
         """For one camera.
 
         Args:
             slots: K, points at most.
-            history: Frames of which positions are kept.
-            pictures: Frames through which a new point is traced back; 0 for all of `history`.
+            history: frames of which positions are kept.
+            pictures: frames through which a new point is traced back; 0 for all of `history`.
         """
         self.slots, self.history = slots, history
         self.traced = min(pictures or history, history)
@@ -256,7 +257,7 @@ def _peaks(
     size = grey.shape[::-1]
     sure = cv2.resize(motion, size, interpolation=cv2.INTER_LINEAR)
     region = cv2.resize(labels.astype(np.int16), size, interpolation=cv2.INTER_NEAREST)
-    corner = cv2.cornerMinEigenVal(grey, 3, 3)
+    corner = cv2.cornerMinEigenVal(grey, 3, ksize=3)
     inside = cv2.GaussianBlur(sure, (0, 0), 4)
     inside = inside / np.maximum(cv2.dilate(inside, np.ones((17, 17), np.uint8)), 1e-3)
     score = np.sqrt(np.sqrt(np.maximum(corner, 0))) * (inside * sure) ** 2 * (region > 0)

@@ -18,7 +18,7 @@ from tkn_ros.streaming.stages import dtype_of, frozen_copy, to_bytes, to_float
 class Detect(nn.Module):
     """(B, 3, H, W, 3) uint8: newest frame, those 1 and 3 before -> (B, H/2, W/2) in [0, 1]."""
 
-    def __init__(self, model: FollowingTKN):
+    def __init__(self, model: FollowingTKN) -> None:
         super().__init__()
         self.net = frozen_copy(model.motion)
 
@@ -33,7 +33,7 @@ class Tracks(nn.Module):
     Gives the next n positions (B, n, K, 2) and their standard deviations (B, n, K).
     """
 
-    def __init__(self, model: FollowingTKN):
+    def __init__(self, model: FollowingTKN) -> None:
         super().__init__()
         self.net = frozen_copy(model.tracks)
 
@@ -48,7 +48,7 @@ class Drift(nn.Module):
     Gives the drift, (B, 13, H, W).
     """
 
-    def __init__(self, model: FollowingTKN):
+    def __init__(self, model: FollowingTKN) -> None:
         super().__init__()
         self.model = frozen_copy(model)
 
@@ -64,7 +64,7 @@ class Compose(nn.Module):
     steps: float32, 1 for the next frame; any. The picture may have another size than the drift.
     """
 
-    def __init__(self, model: FollowingTKN):
+    def __init__(self, model: FollowingTKN) -> None:
         super().__init__()
         self.window = model.config.window
 

@@ -8,39 +8,60 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Observation:
-    """One encoded frame. keypoints: (K, 3); features: those of the backend's `encode`, B = 1."""
+    """One encoded frame.
+
+    Attributes:
+        stamp_ns: time [ns].
+        keypoints: (K, 3).
+        features: those of the backend's `encode`, B = 1.
+        image: as received, (H, W, 3) uint8 RGB.
+        frame: the same at the network's size.
+    """
 
     stamp_ns: int
     keypoints: Tensor
     features: list[Tensor]
-    image: np.ndarray  # as received, (H, W, 3) uint8 RGB
-    frame: np.ndarray  # the same at the network's size
+    image: np.ndarray
+    frame: np.ndarray
 
 
 @dataclass(frozen=True)
 class PixelKeypoints:
-    """A prediction's keypoints in pixels of an image, x right and y down, 0 at a pixel's centre."""
+    """A prediction's keypoints in pixels of an image, x right and y down, 0 at a pixel's centre.
 
-    observed: np.ndarray  # (n, K, 2) float64
-    predicted: np.ndarray  # (m, K, 2) float64
-    sigma: np.ndarray  # (m, K) float64, standard deviation of x and of y; 0 where unknown
+    Attributes:
+        observed: (n, K, 2) float64.
+        predicted: (m, K, 2) float64.
+        sigma: (m, K) float64, standard deviation of x and of y; 0 where unknown.
+    """
+
+    observed: np.ndarray
+    predicted: np.ndarray
+    sigma: np.ndarray
 
 
 @dataclass(frozen=True)
 class Prediction:
     """Keypoints seen and to come. Coordinates as the model's: x and y in [-1, 1] over the frame.
 
-    observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
-    frame's; predicted: (m, K, 3) float32 at predicted_ns. seen: what is drawn on, the n frames
-    nearest to observed_ns. cells: the grid (height, width) that the coordinates refer to, see
-    `to_pixels`.
+    Networks whose keypoints are followed say more of them. Without it, as of the paper's own
+    networks, all are active and known, sigma is 0 (unknown) and ids are 0 .. K-1.
 
-    Networks whose keypoints are followed say more of them. active: (K,) bool, which stand for
-    something that moves. known: (n, K) bool, at which moments each was seen; elsewhere its
-    position is that of the nearest moment at which it was. sigma: (m, K) float32, standard
-    deviation of x and of y as a share of the image's width. ids: (K,) int64, the same for the
-    same point across predictions. None: all active, all known, sigma 0 (unknown), ids 0 .. K-1,
-    as of the paper's own networks.
+    Attributes:
+        period_ns: time between two samples [ns].
+        observed_ns: stamps of `observed` [ns].
+        observed: (n, K, 3) float32 at observed_ns, n increasing stamps, the last one the newest
+            frame's.
+        predicted_ns: stamps of `predicted` [ns].
+        predicted: (m, K, 3) float32 at predicted_ns.
+        seen: what is drawn on, the n frames nearest to observed_ns.
+        cells: the grid (height, width) that the coordinates refer to, see `to_pixels`.
+        active: (K,) bool, which stand for something that moves.
+        known: (n, K) bool, at which moments each was seen; elsewhere its position is that of the
+            nearest moment at which it was.
+        sigma: (m, K) float32, standard deviation of x and of y as a share of the image's width.
+        ids: (K,) int64, the same for the same point across predictions.
+        ends: (3, K, 2) float32, what `motion_maps` draws; None: no maps.
     """
 
     period_ns: int
@@ -50,13 +71,13 @@ class Prediction:
     predicted: np.ndarray
     seen: list[Observation]
     cells: tuple[int, int]
-    active: np.ndarray | None = None
-    known: np.ndarray | None = None
-    sigma: np.ndarray | None = None
-    ids: np.ndarray | None = None
-    ends: np.ndarray | None = None  # (3, K, 2) float32, what `motion_maps` draws; None: no maps
+    active: np.ndarray = None  # type: ignore[assignment]  # none of these four afterwards
+    known: np.ndarray = None  # type: ignore[assignment]
+    sigma: np.ndarray = None  # type: ignore[assignment]
+    ids: np.ndarray = None  # type: ignore[assignment]
+    ends: np.ndarray | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         n, k = self.observed.shape[:2]
         blanks = {
             'active': np.ones(k, bool),
@@ -85,9 +106,13 @@ class Prediction:
 def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
     """Model coordinates to pixels of the source image.
 
-    keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first cell
-    to that of its last. cells: the heatmap's (height, width); size: the image's (height, width).
     Returns (.., 3) = (x, y in pixels with 0 at a pixel's centre, v).
+
+    Args:
+        keypoints: (.., 3) = (x, y, v), x and y in [-1, 1] from the centre of the heatmap's first
+            cell to that of its last.
+        cells: the heatmap's (height, width).
+        size: the image's (height, width) [pixel].
     """
     out = np.array(keypoints, np.float64)
     for axis, (n, pixels) in enumerate(((cells[1], size[1]), (cells[0], size[0]))):

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tkn_ros.model.tkn import TKN
+from tkn_ros.model.build import Network
+from tkn_ros.model.following import FollowingTKN
 from tkn_ros.streaming.backends.base import Backend, render_context
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.prediction import Observation, Prediction
@@ -38,12 +39,12 @@ class SlidingWindow:
 
     def __init__(
         self,
-        model: TKN,
+        model: Network,
         window: int = 0,
         period_ns: int = 0,
         backend: Backend | None = None,
     ) -> None:
-        self.model = model
+        self.model: Network = model
         self.backend = backend or EagerBackend(model)
         self.device = self.backend.device
         self.window = window or model.config.window
@@ -258,10 +259,10 @@ def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def make_window(
-    model: TKN, window: int = 0, period_ns: int = 0, backend: Backend | None = None
+    model: Network, window: int = 0, period_ns: int = 0, backend: Backend | None = None
 ) -> SlidingWindow:
     """The sliding window that the network needs; arguments as of `SlidingWindow`."""
-    if model.config.following:
+    if isinstance(model, FollowingTKN):
         from tkn_ros.streaming.following_window import FollowingWindow  # it builds on this module
 
         return FollowingWindow(model, window, period_ns, backend)

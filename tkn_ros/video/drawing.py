@@ -48,11 +48,11 @@ class KeypointPaths:
 
     now: np.ndarray
     future: np.ndarray
-    sigma: np.ndarray | None = None
-    active: np.ndarray | None = None
-    ids: np.ndarray | None = None
+    sigma: np.ndarray = None  # never None afterwards
+    active: np.ndarray = None
+    ids: np.ndarray = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         count = len(self.now)
         blanks = {
             'sigma': np.zeros((len(self.future), count)),
@@ -117,7 +117,7 @@ def _draw_bands(
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     circle = np.stack([np.cos(turn), np.sin(turn)], -1)  # (24, 2)
     rims = _fixed(path[:, :, None] + wide[:, :, None, None] * circle)
-    for k in np.flatnonzero(wide.any(0)):
+    for k in np.flatnonzero(wide.any(0)).tolist():
         for near, far in zip(rims[:-1, k], rims[1:, k]):
             piece = cv2.convexHull(np.concatenate([near, far]))
             cv2.fillConvexPoly(over, piece, colours[k], cv2.LINE_AA, _SHIFT)

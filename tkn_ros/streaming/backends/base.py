@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.model.build import Network
+from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.predictor import rollout
-from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.following_stages import following_stages
 from tkn_ros.streaming.stages import (
     all_stages,
@@ -130,11 +131,11 @@ class StagedBackend:
     reason = 'asked for'
     device = 'cpu'
 
-    def __init__(self, model: TKN, shuffle: bool = False, channel_norm: bool = False) -> None:
+    def __init__(self, model: Network, shuffle: bool = False, channel_norm: bool = False) -> None:
         model = frozen_copy(model).float()
         self.stages = (
             following_stages(model)
-            if model.config.following
+            if isinstance(model, FollowingTKN)
             else all_stages(model, shuffle, channel_norm)
         )
         self.residual = model.config.predictor.residual

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tkn_ros.model.tkn import TKN
+from tkn_ros.model.build import Network
+from tkn_ros.model.following import FollowingTKN
 from tkn_ros.streaming.backends.base import as_list
 from tkn_ros.streaming.following_stages import following_stages
 from tkn_ros.streaming.stages import Background, frozen_copy, render_stage, to_float
@@ -15,13 +16,13 @@ class EagerBackend:
 
     name, reason = 'eager', 'the reference'
 
-    def __init__(self, model: TKN) -> None:
+    def __init__(self, model: Network) -> None:
         self.model = frozen_copy(model)
         weight = next(model.parameters())
         self.device, self.dtype = str(weight.device), weight.dtype
         self.precision = str(weight.dtype).removeprefix('torch.')
         self.threads = torch.get_num_threads() if self.device == 'cpu' else 0
-        if model.config.following:
+        if isinstance(model, FollowingTKN):
             self.stages = following_stages(model)
             return
         self._render = render_stage(model, shuffle=False)
