@@ -21,7 +21,8 @@ DISAGREEMENT = 1.0  # pixels between a point and itself, forth and back, at whic
 SHORT = 3  # frames over which motion is measured
 MOVED = 1.8  # pixels in SHORT frames, from which on a point counts as moving
 MOVING = 0.4  # of the network's map, from which on a place does
-HOLD = 2  # frames at rest after which a point is no longer active ..
+STILL_MOVING = 0.1  # of the map near a point, below which it does not count as moving
+HOLD = 1  # frames at rest after which a point is no longer active ..
 REST = 10  # .. and after which its slot is free
 LEAST_KNOWN = 4  # frames that a point must be known in to be active
 GAP = 5  # pixels between proposals
@@ -105,7 +106,7 @@ class Follower:
         moves = self.alive & self.known[-1 - back] & (moved >= MOVED)
         near = cv2.dilate(motion, np.ones((3, 3), np.uint8))
         self.intensity = np.where(self.alive, _at(near, self.tracks[-1], grey), 0)
-        moves &= self.intensity > MOVING / 4
+        moves &= self.intensity > STILL_MOVING
         self.rest = np.where(moves, 0, self.rest + 1)
         self.alive &= self.rest <= REST
         slots = np.flatnonzero(self.alive)
