@@ -32,6 +32,7 @@ CLOSE, LEAST_REGION = (
 VELOCITY_FRAMES = 4  # over which constant velocity is taken
 LEAST_PATH = 2.0  # [pixel of WIDTH] that a point must go to be judged
 ONE_SIGMA = 1.515  # of two dimensions: the circle that holds 68.2 %
+Pictures = np.ndarray | Sequence[np.ndarray] | Mapping[int, np.ndarray]  # by number of frame
 Figures = dict[str, float | int | None]
 
 
@@ -62,7 +63,7 @@ class _Marks:
 
 
 def score_keypoints(
-    grey: np.ndarray,
+    grey: np.ndarray | Sequence[np.ndarray],
     size: tuple[int, int],
     rows: KeypointRows,
     tracks: Tracks | None = None,
@@ -120,7 +121,7 @@ class KeypointJudge:
         self._marks = _Marks()
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+    def add(self, grey: Pictures, row: KeypointRow) -> None:
         """Judge a prediction.
 
         grey: by number of frame (h, WIDTH) uint8, `shrink` of it, at least of VELOCITY_FRAMES
@@ -129,7 +130,7 @@ class KeypointJudge:
         with _one_thread():
             self._add(grey, row)
 
-    def _add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+    def _add(self, grey: Pictures, row: KeypointRow) -> None:
         self._predictions += 1
         marks, t, active = self._marks, int(row.frame), row.active.astype(bool)
         now, future = row.observed[active], row.predicted[:, active]  # (N, 2), (m, N, 2)
@@ -185,8 +186,9 @@ class KeypointJudge:
         out |= {k: mean(k) for k in ('active', 'on_moving', 'area_moving', 'blobs_covered')}
         out['followed'] = len(marks.err)
         out |= {k: mean(k) for k in ('err', 'err_stay', 'err_velocity')}
-        best = min(out['err_stay'], out['err_velocity']) if marks.err else 0
-        out['ratio_best'] = round(out['err'] / best, 3) if best else None
+        err, stay, velocity = out['err'], out['err_stay'], out['err_velocity']
+        best = min(stay or 0, velocity or 0)
+        out['ratio_best'] = round((err or 0) / best, 3) if best else None
         out['within_sigma'] = mean('within_sigma')
         if self._tracks:
             names = ('in_person', 'persons_covered', 'hit', 'hit_stay', 'hit_velocity')

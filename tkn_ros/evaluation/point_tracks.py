@@ -35,8 +35,8 @@ def follow_points(
     at = np.float32(points).reshape(-1, 1, 2)
     found, path = np.ones(len(at), bool), [at[:, 0].copy()]
     for a, b in zip(steps[:-1], steps[1:]):
-        to, ok, _ = cv2.calcOpticalFlowPyrLK(grey[a], grey[b], at, None, **_LUCAS_KANADE)
-        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey[b], grey[a], to, None, **_LUCAS_KANADE)
+        to, ok, _ = cv2.calcOpticalFlowPyrLK(grey[a], grey[b], at, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
+        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey[b], grey[a], to, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
         near = np.linalg.norm(back - at, axis=-1)[:, 0] < _MOST_BACK
         found &= (ok[:, 0] == 1) & (ok_back[:, 0] == 1) & near
         at = to
