@@ -8,14 +8,14 @@ VELOCITY_FRAMES before it to its horizon.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from tkn_ros.evaluation.point_tracks import Tracks, follow_points, inside
+from tkn_ros.evaluation.point_tracks import Pictures, Tracks, follow_points, inside
 from tkn_ros.streaming.keypoint_rows import KeypointRow, KeypointRows
 
 WIDTH = 320  # [pixel] of the pictures judged on
@@ -32,7 +32,6 @@ CLOSE, LEAST_REGION = (
 VELOCITY_FRAMES = 4  # over which constant velocity is taken
 LEAST_PATH = 2.0  # [pixel of WIDTH] that a point must go to be judged
 ONE_SIGMA = 1.515  # of two dimensions: the circle that holds 68.2 %
-Pictures = np.ndarray | Sequence[np.ndarray] | Mapping[int, np.ndarray]  # by number of frame
 Figures = dict[str, float | int | None]
 
 

@@ -15,6 +15,7 @@ from tkn_ros.video.frame import VideoError
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height [pixel]
 Tracks = dict[int, dict[int, Box]]  # frame, from 0 -> person -> box
 
+Pictures = np.ndarray | Sequence[np.ndarray] | Mapping[int, np.ndarray]  # by number of frame
 _LUCAS_KANADE: dict[str, Any] = {
     'winSize': (15, 15),
     'maxLevel': 3,
@@ -24,7 +25,7 @@ _MOST_BACK = 1.0  # [pixel] that a point may lie off where it started after a st
 
 
 def follow_points(
-    grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], points: np.ndarray, steps: Sequence[int]
+    grey: Pictures, points: np.ndarray, steps: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pyramidal Lucas-Kanade with a forward-backward check.
 

@@ -12,8 +12,9 @@ Network = TKN | FollowingTKN
 def build(config: TKNConfig) -> TKN:
     """The network that `config` describes, with random weights, in training mode on the CPU.
 
-    With `config.following` it is a FollowingTKN in truth, which callers that take any network tell
-    apart by its class (`Network`). Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.
+    Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.
+    With `config.following` it is a FollowingTKN in truth, which callers that take any `Network`
+    tell apart by its class.
     """
     if config.following:
         return cast(TKN, FollowingTKN(config))
