@@ -20,8 +20,8 @@ def originals(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Iterator[np.ndarray
 
     Raises VideoError where a recording has fewer frames than when its clips were prepared.
     """
-    for _, group in groupby(clips, key=lambda clip: id(clip.recording)):
-        group = list(group)
+    for _, same in groupby(clips, key=lambda clip: id(clip.recording)):
+        group = list(same)
         if group[0].recording is None:
             yield from ((clip, iter(clip.frames)) for clip in group)
         else:

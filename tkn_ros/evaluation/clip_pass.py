@@ -151,7 +151,9 @@ def draw_run(
         if number >= start - window.window:
             window.push(number * period, image)
         if number == newest:
-            return list(draw_by_methods(window, window.predict(horizon), clip.frames[newest]))
+            prediction = window.predict(horizon)
+            if prediction is not None:
+                return list(draw_by_methods(window, prediction, clip.frames[newest]))
     raise EvaluationError(f'{clip.name}: has no run of frames from {start} on')
 
 

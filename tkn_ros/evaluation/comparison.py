@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -76,7 +77,8 @@ def compare(
         raise EvaluationError(
             f'the tracks are of one recording, and {recordings} are given: give that one alone'
         )
-    tables, about = [], []
+    tables: list[np.ndarray] = []
+    about: list[dict[str, Any]] = []
     with tqdm(
         total=sum(map(len, clips)), desc='evaluating', unit='frame', leave=False, disable=None
     ) as bar:

@@ -8,14 +8,14 @@ VELOCITY_FRAMES before it to its horizon.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from tkn_ros.evaluation.point_tracks import Tracks, follow_points, inside
+from tkn_ros.evaluation.point_tracks import Pictures, Tracks, follow_points, inside
 from tkn_ros.streaming.keypoint_rows import KeypointRow, KeypointRows
 
 WIDTH = 320  # [pixel] of the pictures judged on
@@ -62,7 +62,7 @@ class _Marks:
 
 
 def score_keypoints(
-    grey: np.ndarray,
+    grey: np.ndarray | Sequence[np.ndarray],
     size: tuple[int, int],
     rows: KeypointRows,
     tracks: Tracks | None = None,
@@ -120,7 +120,7 @@ class KeypointJudge:
         self._marks = _Marks()
         self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
-    def add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+    def add(self, grey: Pictures, row: KeypointRow) -> None:
         """Judge a prediction.
 
         grey: by number of frame (h, WIDTH) uint8, `shrink` of it, at least of VELOCITY_FRAMES
@@ -129,7 +129,7 @@ class KeypointJudge:
         with _one_thread():
             self._add(grey, row)
 
-    def _add(self, grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], row: KeypointRow) -> None:
+    def _add(self, grey: Pictures, row: KeypointRow) -> None:
         self._predictions += 1
         marks, t, active = self._marks, int(row.frame), row.active.astype(bool)
         now, future = row.observed[active], row.predicted[:, active]  # (N, 2), (m, N, 2)
@@ -185,8 +185,9 @@ class KeypointJudge:
         out |= {k: mean(k) for k in ('active', 'on_moving', 'area_moving', 'blobs_covered')}
         out['followed'] = len(marks.err)
         out |= {k: mean(k) for k in ('err', 'err_stay', 'err_velocity')}
-        best = min(out['err_stay'], out['err_velocity']) if marks.err else 0
-        out['ratio_best'] = round(out['err'] / best, 3) if best else None
+        err, stay, velocity = out['err'], out['err_stay'], out['err_velocity']
+        best = min(stay or 0, velocity or 0)
+        out['ratio_best'] = round((err or 0) / best, 3) if best else None
         out['within_sigma'] = mean('within_sigma')
         if self._tracks:
             names = ('in_person', 'persons_covered', 'hit', 'hit_stay', 'hit_velocity')

@@ -48,7 +48,8 @@ def mean_figures(clips: Sequence[Figures]) -> Figures:
     """Means over the clips that have a figure, of ratio_best the geometric one; counts: sums."""
     out: Figures = {}
     for name in dict.fromkeys(name for clip in clips for name in clip):
-        values = [clip[name] for clip in clips if clip.get(name) is not None]
+        found = (clip.get(name) for clip in clips)
+        values = [value for value in found if value is not None]
         if not values:
             out[name] = None
         elif name in _COUNTS:

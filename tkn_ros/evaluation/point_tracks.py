@@ -15,6 +15,7 @@ from tkn_ros.video.frame import VideoError
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height [pixel]
 Tracks = dict[int, dict[int, Box]]  # frame, from 0 -> person -> box
 
+Pictures = np.ndarray | Sequence[np.ndarray] | Mapping[int, np.ndarray]  # by number of frame
 _LUCAS_KANADE: dict[str, Any] = {
     'winSize': (15, 15),
     'maxLevel': 3,
@@ -24,7 +25,7 @@ _MOST_BACK = 1.0  # [pixel] that a point may lie off where it started after a st
 
 
 def follow_points(
-    grey: Sequence[np.ndarray] | Mapping[int, np.ndarray], points: np.ndarray, steps: Sequence[int]
+    grey: Pictures, points: np.ndarray, steps: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pyramidal Lucas-Kanade with a forward-backward check.
 
@@ -35,8 +36,8 @@ def follow_points(
     at = np.float32(points).reshape(-1, 1, 2)
     found, path = np.ones(len(at), bool), [at[:, 0].copy()]
     for a, b in zip(steps[:-1], steps[1:]):
-        to, ok, _ = cv2.calcOpticalFlowPyrLK(grey[a], grey[b], at, None, **_LUCAS_KANADE)
-        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey[b], grey[a], to, None, **_LUCAS_KANADE)
+        to, ok, _ = cv2.calcOpticalFlowPyrLK(grey[a], grey[b], at, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
+        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey[b], grey[a], to, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
         near = np.linalg.norm(back - at, axis=-1)[:, 0] < _MOST_BACK
         found &= (ok[:, 0] == 1) & (ok_back[:, 0] == 1) & near
         at = to

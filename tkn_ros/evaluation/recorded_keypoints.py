@@ -84,7 +84,9 @@ class KeypointCollector:
     def figures(self) -> dict[str, float | None]:
         """FIGURES by name; those that nothing could be said of are None."""
         rows = self.rows()
-        figures = {} if rows is None else score_keypoints(self.grey, self.size, rows)
+        if rows is None or self.size is None:
+            return dict.fromkeys(FIGURES)
+        figures = score_keypoints(self.grey, self.size, rows)
         return {name: figures.get(name) for name in FIGURES}
 
 

@@ -58,8 +58,9 @@ class FollowingTKN(nn.Module):
         if config.following is None or config.background is None:
             raise ValueError('followed keypoints need both following and background in the config')
         self.config = config
-        self.motion = MotionDetector(config.following.detector)
-        self.tracks = TrackPredictor(config.following.predictor)
+        self.following = config.following
+        self.motion = MotionDetector(self.following.detector)
+        self.tracks = TrackPredictor(self.following.predictor)
         self.background = BackgroundNet(config.background, MOTION_MAPS)
 
     def drift(self, frames: Tensor, maps: Tensor) -> Tensor:

@@ -113,7 +113,7 @@ class TrackPredictor(nn.Module):
         x = x + position_embedding(n, x.shape[-1], x)  # Eqs 22, 23
         for layer in self.layers:
             x = layer(x)  # Eq 24
-        if self.across:
+        if self.place is not None:
             x = x.unflatten(0, (b, k))  # (B, K, n, d)
             place = torch.cat([now[:, 0] / 160 - 1, going, pace], -1)  # (B, K, 5)
             z = x.mean(2) + self.place(place)  # (B, K, d)

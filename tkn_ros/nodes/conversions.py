@@ -59,7 +59,13 @@ def prediction_to_message(
     height, width = prediction.newest.image.shape[:2]
     pixels = prediction.pixels()
 
-    def frames(stamps, positions, intensity, sigma, active) -> list[KeypointFrame]:
+    def frames(
+        stamps: list[int],
+        positions: np.ndarray,
+        intensity: np.ndarray,
+        sigma: np.ndarray,
+        active: np.ndarray,
+    ) -> list[KeypointFrame]:
         """positions (f, K, 2); intensity, sigma and active (f, K)."""
         # a network may predict a little below nothing; the message says 0 or more
         intensity = np.maximum(intensity, 0)

@@ -231,8 +231,9 @@ def follow_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points (N, 2) of picture a in b, and whether the way back leads to them."""
     start = np.ascontiguousarray(points, np.float32).reshape(-1, 1, 2)
-    there, forth, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, **FLOW)
-    again, back, _ = cv2.calcOpticalFlowPyrLK(b, a, there, None, **FLOW)
+    # the stubs ask for an array in place of None
+    there, forth, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, **FLOW)  # type: ignore[call-overload]
+    again, back, _ = cv2.calcOpticalFlowPyrLK(b, a, there, None, **FLOW)  # type: ignore[call-overload]
     ok = (forth[:, 0] == 1) & (back[:, 0] == 1)
     ok &= np.linalg.norm(again - start, axis=-1)[:, 0] < DISAGREEMENT
     there = there[:, 0]

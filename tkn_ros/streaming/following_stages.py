@@ -50,7 +50,7 @@ class Drift(nn.Module):
 
     def __init__(self, model: FollowingTKN) -> None:
         super().__init__()
-        self.model = frozen_copy(model)
+        self.model: FollowingTKN = frozen_copy(model)
 
     def forward(self, frames: Tensor, keypoints: Tensor, active: Tensor) -> Tensor:
         window = frames.permute(0, 1, 4, 2, 3).float() / 255  # (B, n, 3, H, W)

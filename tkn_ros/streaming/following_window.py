@@ -32,14 +32,14 @@ class FollowingWindow(SlidingWindow):
         backend: Backend | None = None,
     ) -> None:
         super().__init__(model, window, period_ns, backend)
-        config = model.config.following
+        config = model.following
         self.follower = Follower(config.keypoints, HISTORY * self.window + 1, self.window)
         self._small: deque[np.ndarray] = deque(maxlen=max(EARLIER) + 1)
         self._grey = np.empty((0, 0), np.uint8)
 
     @property
     def cells(self) -> tuple[int, int]:
-        config = self.model.config.following.detector
+        config = self.model.following.detector
         return config.height // 2, config.width // 2
 
     def clear(self) -> None:
@@ -65,7 +65,7 @@ class FollowingWindow(SlidingWindow):
         return Observation(stamp_ns, _NO_KEYPOINTS, [], image, self._to_size(image))
 
     def _to_detector(self, image: np.ndarray) -> np.ndarray:
-        config = self.model.config.following.detector
+        config = self.model.following.detector
         return cv2.resize(image, (config.width, config.height), interpolation=cv2.INTER_AREA)
 
     def _trim(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -44,7 +44,8 @@ class KeypointRows:
 
     def __getitem__(self, i: int) -> KeypointRow:
         columns = (getattr(self, f.name) for f in fields(self))
-        return KeypointRow(*(None if column is None else column[i] for column in columns))
+        row: list[Any] = [None if column is None else column[i] for column in columns]
+        return KeypointRow(*row)
 
 
 class KeypointRow(NamedTuple):
@@ -99,10 +100,11 @@ def predict_keypoints(model: TKN, source: Source, horizon: int) -> KeypointRows:
     return KeypointRows(*(np.stack(column) for column in zip(*rows)))
 
 
-def write_rows(path: str | Path, rows: KeypointRows, **about: int | float | str) -> None:
+def write_rows(path: str | Path, rows: KeypointRows, **about: Any) -> None:
     """An .npz of the rows' attributes by name, and of `about`; a file appears only when whole."""
     with whole_file(path) as part:
-        np.savez(part, **{f.name: getattr(rows, f.name) for f in fields(rows)}, **about)
+        arrays: dict[str, Any] = {f.name: getattr(rows, f.name) for f in fields(rows)}
+        np.savez(part, **arrays, **about)
 
 
 def read_rows(path: str | Path) -> KeypointRows:

@@ -11,6 +11,7 @@ The weights are copies: later training of the model does not change a stage.
 
 import copy
 from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,8 @@ from tkn_ros.model.tkn import TKN
 from tkn_ros.model.variants.tkn_sequential import TKNSequential
 from tkn_ros.model.warp import apply_change
 from tkn_ros.streaming.rewrites import SharedLayer
+
+Module = TypeVar('Module', bound=nn.Module)
 
 
 class Encode(nn.Module):
@@ -79,6 +82,8 @@ class Background(nn.Module):
 
     def __init__(self, model: TKN) -> None:
         super().__init__()
+        if model.background is None:
+            raise ValueError('the network has no background that goes on')
         self.net = frozen_copy(model.background)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -231,7 +236,7 @@ def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
     return stage
 
 
-def frozen_copy(module: nn.Module) -> nn.Module:
+def frozen_copy(module: Module) -> Module:
     """A copy that needs no gradients, in evaluation mode."""
     return copy.deepcopy(module).requires_grad_(False).eval()
 
