@@ -11,7 +11,7 @@ from small_models import SIDE, WINDOW, small_config, small_model
 
 import tkn_ros.commands.benchmark as command
 import tkn_ros.streaming.select as choose
-from tkn_ros.benchmark import scaling, timing
+from tkn_ros.benchmark import quality, scaling, timing
 from tkn_ros.benchmark.overhead import time_overhead
 from tkn_ros.benchmark.quality import add_quality
 from tkn_ros.benchmark.roofline import Rates, Work, count_work, measure_rates, roofline_ms
@@ -92,6 +92,7 @@ def test_what_cannot_be_had_is_told_and_left_out():
 def test_a_whole_step_as_one_graph_has_a_row_of_its_own(monkeypatch):
     gpu = CUDABackend(small_model(), 'float32', 'cpu')  # the same code, not recorded
     monkeypatch.setattr(timing, 'make_backend', lambda *a, **b: gpu)
+    monkeypatch.setattr(quality, 'make_backend', lambda *a, **b: gpu)
     naive, staged, whole = rows = measure(small_model(), SMALL, [('cuda', 'float32')], RATES, 0.1)
     assert [r.backend for r in rows] == ['naive', 'cuda', 'cuda step']
     assert set(staged.stages) == {'encode', 'predict', 'draw'} and not whole.stages

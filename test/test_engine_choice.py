@@ -13,7 +13,13 @@ import tkn_ros.streaming.select as choose
 from tkn_ros.streaming.backends.base import BackendError
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
-from tkn_ros.streaming.quality import MAX_LOSS, predict_clip, quality_loss, synthetic_clips
+from tkn_ros.streaming.quality import (
+    MAX_LOSS,
+    future_of,
+    predict_clip,
+    quality_loss,
+    synthetic_clips,
+)
 from tkn_ros.video.metrics import clip_psnr
 
 MODEL = small_model(residual=True)
@@ -138,17 +144,21 @@ def test_alone_it_is_taken_without_a_trial(machine):
     assert 'pip install' in choose.make_backend(MODEL, 'auto').reason
 
 
-def test_the_trial_asks_for_a_whole_prediction():
-    frames = np.random.default_rng(0).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
-    step = choose.prediction_step(EagerBackend(MODEL), frames, WINDOW, 5)
+def test_the_trial_asks_for_a_whole_prediction(monkeypatch):
+    frame = np.random.default_rng(0).integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+    backend, drawn = EagerBackend(MODEL), []
+    render = backend.render
+    monkeypatch.setattr(backend, 'render', lambda *a: drawn.append(render(*a)) or drawn[-1])
+    step = choose.prediction_step(MODEL, backend, frame, WINDOW, 5, cameras=2)
     for _ in range(3):
-        drawn, predicted = step()
-    assert drawn.shape == (2, 5, SIDE, SIDE, 3) and predicted.shape == (2, 5, 5, 3)
-    clip = torch.from_numpy(frames)[:, None].expand(-1, WINDOW, -1, -1, -1)
+        step()
+    assert len(drawn) == 6  # two cameras each
+    clip = torch.from_numpy(frame)[None, None].expand(-1, WINDOW, -1, -1, -1)
     with torch.no_grad():
         expected, _ = MODEL(clip.permute(0, 1, 4, 2, 3).float() / 255, 5)
     expected = (expected.clamp(0, 1) * 255).round().permute(0, 1, 3, 4, 2).numpy()
-    assert np.abs(drawn - expected).max() <= 1
+    assert drawn[-1].shape == (1, 5, SIDE, SIDE, 3)
+    assert np.abs(drawn[-1] - expected).max() <= 1
 
 
 def test_quality_is_measured_against_the_truth():
@@ -156,10 +166,11 @@ def test_quality_is_measured_against_the_truth():
     assert [c.shape for c in clips] == [(WINDOW + 3, SIDE, SIDE, 3)] * 2
     assert all(np.array_equal(a, b) for a, b in zip(clips, synthetic_clips(MODEL, WINDOW, 3)))
     assert all(np.abs(c[-1].astype(int) - c[0]).mean() > 0.2 for c in clips)  # something moves
-    frames = predict_clip(EagerBackend(MODEL), clips[0], WINDOW)
+    frames = predict_clip(MODEL, EagerBackend(MODEL), clips[0], WINDOW)
     assert frames.shape == (3, SIDE, SIDE, 3)
-    worse = predict_clip(Fake('worse', '', off=10.0), clips[0], WINDOW)
-    truth = clips[0][WINDOW:]
+    worse = predict_clip(MODEL, Fake('worse', '', off=10.0), clips[0], WINDOW)
+    truth = future_of(MODEL, clips[0], WINDOW)
+    assert np.array_equal(truth, clips[0][WINDOW:])  # of the network's size as it is
     assert quality_loss([frames], [frames], [truth]) == 0
     assert quality_loss([worse], [frames], [truth]) > MAX_LOSS
     assert clip_psnr(frames, frames) == 60.0

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tkn_ros.model.build import build
-from tkn_ros.model.checkpoints import load_checkpoint
+from tkn_ros.model.checkpoints import PAPER_FORM_WEIGHTS, load_checkpoint
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.predictor import KINDS, PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig
@@ -75,7 +75,8 @@ def test_at_the_papers_size_too_parallel_equals_frame_by_frame(dtype, tolerance)
 
 @pytest.mark.parametrize('dtype, tolerance', [(torch.float32, 1e-4), (torch.float64, 1e-10)])
 def test_the_bundled_form_too(dtype, tolerance):
-    model = load_checkpoint().to(dtype)  # moves pictures, which makes more of rounding
+    # it moves pictures, which makes more of rounding
+    model = load_checkpoint(PAPER_FORM_WEIGHTS).to(dtype)
     frames = torch.from_numpy(np.stack(list(render_clip(3, 10, 64, 64))))[None]
     frames = frames.permute(0, 1, 4, 2, 3).to(dtype) / 255
     with torch.no_grad():

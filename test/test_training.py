@@ -6,7 +6,7 @@ import torch
 from small_models import WINDOW, moving_square, repeat_last_model, small_config, small_model
 
 from tkn_ros.evaluation.runs import NAMES, evaluate_clip
-from tkn_ros.model.checkpoints import load_checkpoint
+from tkn_ros.model.checkpoints import PAPER_FORM_WEIGHTS, load_checkpoint
 from tkn_ros.model.detector import reconstruction_loss
 from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.predictor import prediction_loss
@@ -162,7 +162,7 @@ def test_a_clip_too_short_to_evaluate_is_refused():
 
 def test_the_bundled_weights_beat_repeating_the_last_frame():
     """On fresh synthetic clips, mean over ten steps."""
-    model, side = load_checkpoint(), 64
+    model, side = load_checkpoint(PAPER_FORM_WEIGHTS), 64
     clips = [
         np.stack(list(render_clip(FRESH + i, 40, side, side, kind='random'))) for i in range(12)
     ]

@@ -47,6 +47,9 @@ def add_quality(
 def _figures(
     model: TKN, backend: Backend, clips: Sequence[np.ndarray], window: int
 ) -> tuple[float, float]:
-    figures = [psnr_and_ssim(predict_clip(model, backend, clip, window), future_of(model, clip, window)) for clip in clips]
+    figures = [
+        psnr_and_ssim(predict_clip(model, backend, clip, window), future_of(model, clip, window))
+        for clip in clips
+    ]
     psnr, ssim = np.mean([figure.mean(0) for figure in figures], 0)
     return float(psnr), float(ssim)

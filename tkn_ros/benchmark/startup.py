@@ -17,7 +17,7 @@ def load_network(name: str) -> TKN:
     if name == 'full':
         torch.manual_seed(0)
         return build(TKNConfig()).eval()
-    known = {'bundled': '', 'paper-form': PAPER_FORM_WEIGHTS}
+    known: dict[str, str | Path] = {'bundled': '', 'paper-form': PAPER_FORM_WEIGHTS}
     return load_checkpoint(known.get(name, name))
 
 

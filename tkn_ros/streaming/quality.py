@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 
+from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.following_window import FollowingWindow
@@ -67,34 +68,32 @@ def predict_clip(model: TKN, backend: Backend, clip: np.ndarray, window: int) ->
     return stream.render(prediction)
 
 
-def keypoint_loss(model: TKN, backend: Backend, clips: Sequence[np.ndarray], window: int) -> float:
+def keypoint_loss(
+    model: TKN | FollowingTKN, backend: Backend, clips: Sequence[np.ndarray], window: int
+) -> float:
     """By how much a backend's rounding raises the error of predicted keypoints, as a share.
 
     The reference follows points through each clip; the backend predicts them from the same
     tracks. 0 for networks whose keypoints are not followed.
     """
-    if not model.config.following:
+    if not isinstance(model, FollowingTKN):
         return 0.0
     mine, reference = 0.0, 0.0
     for clip in clips:
         stream = FollowingWindow(model, window, PERIOD_NS)
-        at_window = None
         for i, frame in enumerate(clip):
             stream.push(i * PERIOD_NS, np.ascontiguousarray(frame))
             if i == window - 1:
                 follower = stream.follower
-                at_window = follower.tracks[-window:].copy(), follower.known[-window:].copy()
+                tracks, known = follower.tracks[-window:].copy(), follower.known[-window:].copy()
                 active, ids = follower.active.copy(), follower.ids.copy()
-        tracks, known = at_window
         follower, m = stream.follower, min(len(clip) - window, window)
         whole = active & (ids == follower.ids) & follower.known[-(len(clip) - window) :].all(0)
         if not whole.any():
             continue
         start = len(follower.tracks) - (len(clip) - window)
         truth = follower.tracks[start : start + m][:, whole]
-        inputs = [
-            torch.from_numpy(x.astype(np.float32))[None] for x in (tracks, known, active)
-        ]
+        inputs = [torch.from_numpy(x.astype(np.float32))[None] for x in (tracks, known, active)]
         for runner in (stream.backend, backend):
             mean = runner.run('tracks', *inputs)[0][0, :m, torch.from_numpy(whole)].cpu().numpy()
             error = float(np.linalg.norm(mean - truth, axis=-1).mean())

@@ -230,9 +230,7 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
     return backend
 
 
-def _draw(
-    model: TKN, backend: Backend, clips: list[np.ndarray], window: int
-) -> list[np.ndarray]:
+def _draw(model: TKN, backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
     return [predict_clip(model, backend, clip, window) for clip in clips]
 
 

@@ -92,7 +92,10 @@ class FollowedExamples:
         a = self.augmentation
         active = active.astype(np.float32)
         if a.flip and rng.random() < 0.5:
-            frames, ends = frames[:, :, ::-1], ends * np.float32([-1, 1]) + np.float32([1, 0])
+            frames, ends = (
+                frames[:, :, ::-1],
+                ends * np.array([-1, 1], np.float32) + np.array([1, 0], np.float32),
+            )
         if a.crop:
             frames, corner, share = crop_at_random(frames, a.crop, rng)
             ends = ((ends - corner) / share).astype(np.float32)

@@ -103,6 +103,7 @@ def follow(model: FollowingTKN, frames: np.ndarray) -> tuple[np.ndarray, np.ndar
         ends (T, 3, K, 2) float32 and active (T, K), see `Section`.
     """
     n, config = model.config.window, model.config.following
+    assert config is not None  # a FollowingTKN has one
     device = next(model.parameters()).device
     small = resized(frames, config.detector.height, config.detector.width)
     numbers = np.arange(len(frames))

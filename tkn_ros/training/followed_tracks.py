@@ -97,7 +97,7 @@ def followed_scene(
         return None
     mask = (cv2.resize(label, (width, height)) > MOVES).astype(np.uint8)
     grey = to_grey(clip[now])
-    corners = cv2.goodFeaturesToTrack(grey, 2 * POINTS, mask=mask, **CORNERS)
+    corners = cv2.goodFeaturesToTrack(grey, 2 * POINTS, mask=mask, **CORNERS)  # type: ignore[call-overload]
     if corners is None:
         return None
     points = corners[:, 0]  # (N, 2)

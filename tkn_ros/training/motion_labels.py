@@ -28,7 +28,7 @@ class MotionLabels:
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def at(self, clip: np.ndarray, number: int) -> np.ndarray:
         """(height, width) uint8, 255 where it surely moves, of a frame of (T, H, W, 3) uint8."""
@@ -37,7 +37,8 @@ class MotionLabels:
             return np.zeros((self.height, self.width), np.uint8)
         grey = to_grey(clip[number])
         moved = [
-            np.linalg.norm(self._flow.calc(grey, to_grey(clip[i]), None), axis=-1) for i in sides
+            np.linalg.norm(self._flow.calc(grey, to_grey(clip[i]), None), axis=-1)
+            for i in sides  # type: ignore[call-overload]
         ]
         moves = _sigmoid(np.min(moved, 0), MOVED, MOVED_STEEPNESS)  # (H, W)
         if (moves > 0.5).mean() < 0.5:

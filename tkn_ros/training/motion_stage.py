@@ -153,7 +153,7 @@ def _zoom(
         offset = (side - 1) / 2 * (1 - scale) + shift * side
         return cv2.warpAffine(
             np.ascontiguousarray(image),
-            np.float32([[scale, 0, offset[0]], [0, scale, offset[1]]]),
+            np.array([[scale, 0, offset[0]], [0, scale, offset[1]]], np.float32),
             (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REFLECT,

@@ -49,6 +49,7 @@ def _followed_picture(model: TKN, run: np.ndarray) -> np.ndarray:
     n = model.config.window
     window = FollowingWindow(model, n, PERIOD_NS)  # with a copy of the weights
     small, shown = [], []
+    assert model.config.following is not None  # a FollowingTKN has one
     size = model.config.following.detector
     for i, frame in enumerate(run[:n]):
         window.push(i * PERIOD_NS, np.ascontiguousarray(frame))
@@ -58,6 +59,7 @@ def _followed_picture(model: TKN, run: np.ndarray) -> np.ndarray:
         grey = (motion.float().cpu().numpy() * 255).astype(np.uint8)
         shown.append(np.repeat(grey[..., None], 3, -1))
     prediction = window.predict(len(run) - n)
+    assert prediction is not None  # the window is full
     points, active = prediction.pixels(), prediction.active
     now, future = points.observed[-1][active], [p[active] for p in points.predicted]
     paths = draw_paths(run[n - 1], now, future) if active.any() else run[n - 1]

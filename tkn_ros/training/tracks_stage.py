@@ -70,7 +70,10 @@ class TrackExamples:
         tracks, known = (np.stack(part) for part in zip(*pairs))
         n = self.past
         parts = tracks[:, :n], known[:, :n], known[:, n - 1], tracks[:, n:], known[:, n:]
-        return tuple(torch.from_numpy(np.ascontiguousarray(p)) for p in parts)
+        past, known_past, present, future, real = (
+            torch.from_numpy(np.ascontiguousarray(p)) for p in parts
+        )
+        return past, known_past, present, future, real
 
     def _example(self, clip: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """(n + m, POINTS, 2) and (n + m, POINTS)."""
