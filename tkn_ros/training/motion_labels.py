@@ -30,16 +30,17 @@ class MotionLabels:
         self.height, self.width = height, width
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
+    def _move(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Dense optical flow from picture a to b: (H, W, 2) [pixel]."""
+        return self._flow.calc(a, b, None)  # type: ignore[call-overload,no-any-return]
+
     def at(self, clip: np.ndarray, number: int) -> np.ndarray:
         """(height, width) uint8, 255 where it surely moves, of a frame of (T, H, W, 3) uint8."""
         sides = [i for i in (number - REACH, number + REACH) if 0 <= i < len(clip)]
         if not sides:
             return np.zeros((self.height, self.width), np.uint8)
         grey = to_grey(clip[number])
-        moved = [
-            np.linalg.norm(self._flow.calc(grey, to_grey(clip[i]), None), axis=-1)
-            for i in sides  # type: ignore[call-overload]
-        ]
+        moved = [np.linalg.norm(self._move(grey, to_grey(clip[i])), axis=-1) for i in sides]
         moves = _sigmoid(np.min(moved, 0), MOVED, MOVED_STEEPNESS)  # (H, W)
         if (moves > 0.5).mean() < 0.5:
             first = max(0, number - PLATE_REACH)
