@@ -32,7 +32,7 @@ class MotionLabels:
 
     def _move(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Dense optical flow from picture a to b: (H, W, 2) [pixel]."""
-        return self._flow.calc(a, b, None)  # type: ignore[call-overload,no-any-return]
+        return self._flow.calc(a, b, None)  # type: ignore[call-overload]
 
     def at(self, clip: np.ndarray, number: int) -> np.ndarray:
         """(height, width) uint8, 255 where it surely moves, of a frame of (T, H, W, 3) uint8."""
