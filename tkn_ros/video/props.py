@@ -6,7 +6,7 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from tkn_ros.video.painting import NEAR, capsules, darken, paint
+from tkn_ros.video.painting import NEAR, capsules, corners, darken, paint
 from tkn_ros.video.textures import colour, texture
 
 
@@ -123,7 +123,8 @@ class Post:
             darken(frame, polygons, light.shadow, .06 * scale)
         else:
             paint(frame, polygons, [c * light.level for c in self.tones], self.tile, uv[0],
-                  scale * self.height / 150)
+                  scale * self.height / 150, parts=[0] * len(polygons),
+                  planes=lambda: corners(uv, depth, [0]))
 
     def shadow(self, frame, view, t, where, light):
         if light.hard:
