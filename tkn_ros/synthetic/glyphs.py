@@ -4,8 +4,6 @@ Cameras' pictures have such parts too (overlays, signs at night, instrument pane
 predictor smears over a ground of one colour is seen at once.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -18,39 +16,44 @@ FONTS = (
 )
 
 
-def glyph_scene(
-    rng: np.random.Generator, height: int, width: int, fps: float
-) -> Callable[[int], np.ndarray]:
-    """The function from a frame's number to its RGB uint8 picture (height, width, 3)."""
-    coloured, lit = rng.random() < 0.3, rng.random() < 0.3
-    ground = rng.integers(5, 60, 3) if lit else np.zeros(3)
-    if not coloured:
-        ground[:] = ground[0]
-    pictures, starts, speeds = [], [], []
-    for _ in range(rng.integers(1, 4)):
-        side = int(rng.uniform(0.3, 0.55) * min(height, width))
-        pictures.append(
-            _glyph(rng, side)[..., None]
-            * (rng.uniform(0.5, 1, 3) if coloured else rng.uniform(0.7, 1))
-        )
-        starts.append(rng.random(2))
-        heading = rng.uniform(0, 2 * np.pi)
-        # a share of its way across a frame: Moving MNIST's step is 0.1
-        speeds.append(
-            rng.uniform(0.02, 0.12) * 30 / fps * np.array([np.cos(heading), np.sin(heading)])
-        )
+class GlyphScene:
+    """One to three characters (`glyphs`) that bounce, seeded by `rng`."""
 
-    def draw(i: int) -> np.ndarray:
-        picture = np.tile(ground.astype(np.float64), (height, width, 1))
-        for glyph, start, speed in zip(pictures, starts, speeds):
-            side = len(glyph)
+    def __init__(self, rng: np.random.Generator, height: int, width: int, fps: float):
+        self._size = height, width
+        coloured, lit = rng.random() < 0.3, rng.random() < 0.3
+        self._ground = rng.integers(5, 60, 3) if lit else np.zeros(3)
+        if not coloured:
+            self._ground[:] = self._ground[0]
+        self.glyphs, self._starts, self._speeds = [], [], []
+        for _ in range(rng.integers(1, 4)):
+            side = int(rng.uniform(0.3, 0.55) * min(height, width))
+            self.glyphs.append(
+                _glyph(rng, side)[..., None]
+                * (rng.uniform(0.5, 1, 3) if coloured else rng.uniform(0.7, 1))
+            )
+            self._starts.append(rng.random(2))
+            heading = rng.uniform(0, 2 * np.pi)
+            # a share of its way across a frame: Moving MNIST's step is 0.1
+            self._speeds.append(
+                rng.uniform(0.02, 0.12) * 30 / fps * np.array([np.cos(heading), np.sin(heading)])
+            )
+
+    def places(self, i: int) -> list[tuple[int, int]]:
+        """Each glyph's uppermost row and leftmost column in frame i."""
+        out = []
+        for glyph, start, speed in zip(self.glyphs, self._starts, self._speeds):
             way = 1 - np.abs(1 - (start + speed * i) % 2)  # to and fro between 0 and 1
-            y, x = np.rint(way * (height - side, width - side)).astype(int)
-            place = picture[y : y + side, x : x + side]
+            out.append(tuple(np.rint(way * np.subtract(self._size, len(glyph))).astype(int)))
+        return out
+
+    def draw(self, i: int) -> np.ndarray:
+        """Frame i, RGB uint8 (height, width, 3)."""
+        picture = np.tile(self._ground.astype(np.float64), (*self._size, 1))
+        for glyph, (y, x) in zip(self.glyphs, self.places(i)):
+            place = picture[y : y + len(glyph), x : x + len(glyph)]
             np.maximum(place, glyph, out=place)
         return picture.astype(np.uint8)
-
-    return draw
 
 
 def _glyph(rng: np.random.Generator, side: int) -> np.ndarray:

@@ -28,7 +28,7 @@ class Path:
         sh, ch, run, turn = sin(self.heading), cos(self.heading), self.speed * t, self.heading
         side = 0.0
         if self.kind == 'accel':
-            run = self.span * 0.4 * sin(run / self.span * 2.5)
+            run = self._eased(run)
         if self.kind in ('line', 'accel'):
             s = ((self.phase * self.span + run) % self.span) - self.span / 2
         elif self.kind == 'pace':
@@ -48,6 +48,17 @@ class Path:
             s = 0.0
         y = self.hop * abs(sin(2.5 * t + 6 * self.phase)) if self.hop else 0.0
         return self.x + s * sh + side * ch, y, self.z + s * ch - side * sh, turn, run
+
+    def laps(self, t: float) -> int:
+        """How often it has left its span and come in again at the other end, t seconds."""
+        if self.kind not in ('line', 'accel'):
+            return 0
+        run = self.speed * t
+        run = self._eased(run) if self.kind == 'accel' else run
+        return int((self.phase * self.span + run) // self.span)
+
+    def _eased(self, run):
+        return self.span * 0.4 * sin(run / self.span * 2.5)
 
 
 def _triangle(u: float) -> float:

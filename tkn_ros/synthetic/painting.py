@@ -59,18 +59,47 @@ def capsules(a, b, ra, rb, points: int = 6) -> np.ndarray:
     return np.concatenate([end, start], 1)
 
 
-def paint(frame, polygons, colours, tile=None, place=(0, 0), zoom=1.0, angle=0.0, convex=True):
+def corners(uv, depth, starts) -> np.ndarray:
+    """Of the flat parts whose vertices begin at `starts`: homographies (n, 3, 3) onto the picture.
+
+    Each takes coordinates on the part (those of its first three vertices) to homogeneous pixels, so
+    that one times another's inverse is how the part has moved. uv: (N, 2) pixels; depth: (N,).
+    """
+    points = np.column_stack([uv, np.ones(len(uv))]) * depth[:, None]
+    return points[np.add.outer(starts, [0, 1, 2])].transpose(0, 2, 1)
+
+
+def paint(
+    frame,
+    polygons,
+    colours,
+    tile=None,
+    place=(0, 0),
+    zoom=1.0,
+    angle=0.0,
+    convex=True,
+    parts=None,
+    planes=None,
+):
     """Render polygons (list of (n, 2) pixels) back to front with sub-pixel, anti-aliased edges.
 
     A `tile` (uint8, periodic) multiplies the colours; it is pinned at `place` and turns and grows
     with the object, so that it moves with it.
+
+    Instead of an image, `frame` may be a true_motion.Sketch. `parts` and `planes` are for it alone:
+    the number of the part that each polygon belongs to, and a function that gives the homographies
+    of all parts onto the picture, as from corners(). Without them all is one part that moves as the
+    tile does.
     """
+    if not isinstance(frame, np.ndarray):
+        frame.keep(polygons, convex, parts, planes, (*place, zoom, angle))
+        return
     box = _box(frame, polygons)
     if box is None:
         return
     x0, y0, x1, y1 = box
     canvas = np.zeros((y1 - y0, x1 - x0, 4), np.uint8)
-    _fill(canvas, polygons, [(*c, 255.0) for c in np.clip(colours, 0, 255).tolist()], box, convex)
+    fill(canvas, polygons, [(*c, 255.0) for c in np.clip(colours, 0, 255).tolist()], box, convex)
     rgb, alpha = canvas[..., :3], canvas[..., 3:]
     if tile is not None:
         c, s = cos(angle) * zoom, sin(angle) * zoom
@@ -92,7 +121,7 @@ def darken(frame, polygons, strength: float, blur: float):
         return
     x0, y0, x1, y1 = box
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    _fill(mask, polygons, [(255.0 * strength,)] * len(polygons), box, True)
+    fill(mask, polygons, [(255.0 * strength,)] * len(polygons), box, True)
     if blur >= 1:
         k = 2 * int(blur) + 1
         mask = cv2.blur(mask, (k, max(1, k // 2 | 1)))
@@ -111,7 +140,8 @@ def _box(frame, polygons, pad=2):
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def _fill(canvas, polygons, colours, box, convex):
+def fill(canvas, polygons, colours, box, convex):
+    """Fill polygons (list of (n, 2) pixels) of a canvas whose first pixel is at box[:2]."""
     points = np.clip(np.concatenate(polygons) - box[:2], -9e3, 9e3)
     sixteenths = np.rint(points * 16).astype(np.int32)
     end = 0

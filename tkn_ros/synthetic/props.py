@@ -6,7 +6,7 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from tkn_ros.synthetic.painting import NEAR, capsules, darken, paint
+from tkn_ros.synthetic.painting import NEAR, capsules, corners, darken, paint
 from tkn_ros.synthetic.textures import colour, texture
 
 
@@ -143,6 +143,8 @@ class Post:
                 self.tile,
                 uv[0],
                 scale * self.height / 150,
+                parts=[0] * len(polygons),
+                planes=lambda: corners(uv, depth, [0]),
             )
 
     def shadow(self, frame, view, t, where, light):

@@ -81,17 +81,9 @@ class Scene:
                 place = np.array([end, 0, side]), (0, 0, 1), (-1, 0, 0)
             _ground(frame, view, levels, cols, rows, *place, cv2.BORDER_TRANSPARENT)
         if self.back is not None:
-            distance, width, tall = self.back_size
-            h, w = self.back.shape[:2]
-            x, z = view.position[0], view.position[2]
-            if not self.loop:
-                x = z = 0.0
-            matrix = view.plane(
-                (x - width / 2, tall, z + distance), (width / w, 0, 0), (0, -tall / h, 0)
-            )
             cv2.warpPerspective(
                 self.back,
-                matrix,
+                self.back_plane(view),
                 frame.shape[1::-1],
                 frame,
                 cv2.INTER_LINEAR,
@@ -100,6 +92,16 @@ class Scene:
         for pass_ in ('shadow', 'draw'):
             for post in self.fixtures:
                 getattr(post, pass_)(frame, view, 0.0, post.path.at(0.0), self.light)
+
+    def back_plane(self, view) -> np.ndarray:
+        """Homography (3, 3) from the backdrop's pixels to the picture's, where there is one."""
+        assert self.back is not None
+        distance, width, tall = self.back_size
+        h, w = self.back.shape[:2]
+        x, z = view.position[0], view.position[2]
+        if not self.loop:
+            x = z = 0.0
+        return view.plane((x - width / 2, tall, z + distance), (width / w, 0, 0), (0, -tall / h, 0))
 
     def plate(self, height, width, margin) -> np.ndarray:
         """The background of a planted camera with `margin` pixels more on each side."""
@@ -120,19 +122,26 @@ class Scene:
 
     def paint_figures(self, frame, view, t):
         """Shadows first, then the figures from far to near."""
+        placed = self.placed(view, t)
+        for actor, where, _ in placed:
+            actor.shadow(frame, view, t, where, self.light)
+        for actor, where, _ in placed:
+            actor.draw(frame, view, t, where, self.light)
+
+    def placed(self, view, t) -> list[tuple]:
+        """Each actor with its place (as of Path.at) and how often it came in again, far to near."""
         placed = []
         for actor in self.actors:
             x, y, z, turn, run = actor.path.at(t)
+            laps = actor.path.laps(t)
             if self.loop:
                 back = view.position[2] + NEAREST
+                laps = (laps, (z - back) // self.loop)
                 z = back + (z - back) % self.loop
-            placed.append((actor, (x, y, z, turn, run)))
+            placed.append((actor, (x, y, z, turn, run), laps))
         ahead = view.rotation[2]
         placed.sort(key=lambda a: -float(np.dot(ahead, a[1][:3])))
-        for actor, where in placed:
-            actor.shadow(frame, view, t, where, self.light)
-        for actor, where in placed:
-            actor.draw(frame, view, t, where, self.light)
+        return placed
 
 
 def _ground(frame, view, levels, step_u, step_v, origin, along_u, along_v, border):

@@ -7,7 +7,7 @@ from math import cos, hypot, pi, sin
 import cv2
 import numpy as np
 
-from tkn_ros.synthetic.painting import NEAR, darken, paint
+from tkn_ros.synthetic.painting import NEAR, corners, darken, paint
 from tkn_ros.synthetic.textures import colour, texture
 
 # Convex side views, as fractions of length (forward) and height (up): lower body, cabin.
@@ -157,15 +157,25 @@ class Vehicle:
         uv, depth = view.project(self.world(np.concatenate([f for f, _ in faces]), where))
         if depth.min() < NEAR:
             return
-        polygons, tones = [], []
-        for (_, tone), poly in zip(faces, np.split(uv, sizes[:-1])):
+        polygons, tones, shown = [], [], []
+        for k, ((_, tone), poly) in enumerate(zip(faces, np.split(uv, sizes[:-1]))):
             e, g = poly[1] - poly[0], poly[2] - poly[1]
             if e[0] * g[1] - e[1] * g[0] < 0:
                 polygons.append(poly)
                 tones.append(tone * light.level)
+                shown.append(k)
         if polygons:
             zoom = view.fx / depth.mean() * 3 / 64
-            paint(frame, polygons, tones, self.tile, uv.mean(0), zoom)
+            paint(
+                frame,
+                polygons,
+                tones,
+                self.tile,
+                uv.mean(0),
+                zoom,
+                parts=shown,
+                planes=lambda: corners(uv, depth, [0, *sizes[:-1]]),
+            )
 
     def shadow(self, frame, view, t, where, light):
         h, w, f = self.height * 0.9 * light.hard, self.width / 2, self.length / 2

@@ -147,7 +147,7 @@ class Walker:
         # Limbs on the far side lie in the body's own shade.
         far = np.clip((depth.mean(1) - depth.mean()) / (0.2 * self.height), -1, 1)
         tone = light.level * self.colours * (0.93 - 0.13 * far)[:, None]
-        polygons, tones = [], []
+        polygons, tones, parts = [], [], []
         shiny = r.max() > 3.5
         if shiny:
             shift = np.array(light.glint) * r.mean(1)[:, None] * 0.35
@@ -158,8 +158,18 @@ class Walker:
             if shiny:
                 polygons.append(inner[i])
                 tones.append(tone[i] * 1.13 + 6)
+            parts += [i] * (1 + shiny)
         zoom = self.height * view.fx / depth.mean() / 90
-        paint(frame, polygons, tones, self.tile, uv[7, 0], zoom)
+        paint(
+            frame,
+            polygons,
+            tones,
+            self.tile,
+            uv[7, 0],
+            zoom,
+            parts=parts,
+            planes=lambda: _planes(uv, r),
+        )
 
     def shadow(self, frame, view, t, where, light):
         p, radii = self.world(t, where)
@@ -176,6 +186,21 @@ class Walker:
         shapes = capsules(uv[:, 0], uv[:, 1], r[:, 0], r[:, 1], 4)
         soft = (0.02 if light.hard else 0.12) * view.fx / depth.mean()
         darken(frame, list(shapes), light.shadow, soft)
+
+
+def _planes(uv, radii):
+    """Affine maps (n, 3, 3) onto the picture from limbs with ends uv (n, 2, 2), radii (n, 2).
+
+    Limbs turn and stretch with their ends; one that points at the camera stays a disc.
+    """
+    d, r = uv[:, 1] - uv[:, 0], radii.mean(1)
+    length, turn = np.hypot(np.hypot(*d.T), r), np.arctan2(d[:, 1], d[:, 0])
+    c, s = np.cos(turn), np.sin(turn)
+    planes = np.zeros((len(uv), 3, 3))
+    planes[:, :2, 0] = np.column_stack([length * c, length * s])
+    planes[:, :2, 1] = np.column_stack([-r * s, r * c])
+    planes[:, :2, 2], planes[:, 2, 2] = uv.mean(1), 1
+    return planes
 
 
 def _reach(start, length, forward, outward):
