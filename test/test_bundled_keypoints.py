@@ -10,6 +10,7 @@ from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.streaming.keypoint_rows import KeypointRows, keypoint_row, predict_keypoints
 from tkn_ros.streaming.window import make_window
 from tkn_ros.synthetic.render import SyntheticSource
+from tkn_ros.synthetic.true_motion import TrueMotion
 from tkn_ros.video.metrics import clip_psnr
 from tkn_ros.video.open import open_source
 
@@ -99,3 +100,32 @@ def test_pictures_beat_repeating_the_last_frame(model):
         ours.append(clip_psnr(window.render(window.predict(HORIZON)), future))
         repeated.append(clip_psnr(np.repeat(frames[9][None], HORIZON, 0), future))
     assert np.mean(ours) > np.mean(repeated) + 0.5
+
+
+def test_against_exact_motion_paths_come_true_more_than_those_of_either_rival(model):
+    errors = {'ours': [], 'stay': [], 'velocity': []}
+    for seed, kind in ((60_002, 'demo'), (60_003, 'random'), (60_007, 'random')):
+        scene, window = TrueMotion(seed, 50, 240, 320, 20.0, kind), make_window(model)
+        for i in range(40):
+            window.push(i * 50_000_000, scene.picture(i))
+            prediction = window.predict(HORIZON)
+            if prediction is None or i % 4:
+                continue
+            pixels, active = prediction.pixels(), prediction.active & prediction.known[-5]
+            now, before = pixels.observed[-1][active], pixels.observed[-5][active]
+            if not len(now):
+                continue
+            steps = np.arange(1, HORIZON + 1)
+            inside = np.clip(now, 0, [319, 239]).astype(np.float32)
+            true, visible = scene.follow(inside, i, (i + steps).tolist())
+            good = visible.all(0) & (np.linalg.norm(true[-1] - now, axis=-1) > 2)
+            guesses = {
+                'ours': pixels.predicted[:, active],
+                'stay': np.repeat(now[None], HORIZON, 0),
+                'velocity': now + (now - before) / 4 * steps[:, None, None],
+            }
+            for name, guess in guesses.items():
+                errors[name] += np.linalg.norm(guess - true, axis=-1).mean(0)[good].tolist()
+    means = {name: np.mean(values) for name, values in errors.items()}
+    assert len(errors['ours']) > 50
+    assert means['ours'] < means['stay'] and means['ours'] < means['velocity']
