@@ -26,7 +26,8 @@ def startup_seconds(threads: int, horizon: int) -> float:
     code = (
         'import torch; torch.set_num_threads({0}); import numpy as np\n'
         'from tkn_ros.benchmark.startup import load_network\n'
-        'from tkn_ros.streaming.select import make_backend, prediction_step\n'
+        'from tkn_ros.streaming.select import make_backend\n'
+        'from tkn_ros.streaming.trial import prediction_step\n'
         'model = load_network("full")\n'
         'backend = make_backend(model, "auto", "", {0}, {1}, 10)\n'
         'prediction_step(model, backend, np.zeros((64, 64, 3), np.uint8), 10, {1})()\n'

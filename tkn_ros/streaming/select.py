@@ -8,12 +8,10 @@ the next start in the folder of `cache.py`.
 
 import contextlib
 import importlib.metadata
-import itertools
 import json
 import os
 import platform
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,19 +25,16 @@ from tkn_ros.streaming.cache import cache_of
 from tkn_ros.streaming.quality import (
     MAX_KEYPOINT_LOSS,
     MAX_LOSS,
-    PERIOD_NS,
     future_of,
     keypoint_loss,
     predict_clip,
     quality_loss,
     synthetic_clips,
 )
-from tkn_ros.streaming.window import make_window
+from tkn_ros.streaming.trial import interleaved_ms, prediction_step
 from tkn_ros.whole_file import whole_file
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
-ROUNDS, REPETITIONS = 4, 4  # of the trial
-FAR_BEHIND = 3.0  # times the best one's time, after which it is not tried further
 PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 
@@ -158,38 +153,6 @@ def _type(model: TKN) -> str:
     return str(next(model.parameters()).dtype).removeprefix('torch.')
 
 
-def prediction_step(
-    model: TKN, backend: Backend, frame: np.ndarray, window: int, horizon: int, cameras: int = 1
-) -> Callable[[], None]:
-    """A function that does all that a new frame asks for: encode, predict, draw.
-
-    Args:
-        model: the network.
-        backend: what runs it.
-        frame: (H, W, 3) uint8.
-        window: n, frames observed.
-        horizon: m, frames to predict.
-        cameras: that each have a frame.
-    """
-    streams = [make_window(model, window, PERIOD_NS, backend) for _ in range(cameras)]
-    stamps = itertools.count(0, PERIOD_NS)
-
-    def push() -> None:
-        stamp = next(stamps)
-        for stream in streams:
-            stream.push(stamp, frame)
-
-    def step() -> None:
-        push()
-        for stream in streams:
-            if prediction := stream.predict(horizon):
-                stream.render(prediction)
-
-    for _ in range(window):
-        push()
-    return step
-
-
 def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> Backend:
     """Convert, check and time every candidate, then keep the fastest that is good enough."""
     clips = synthetic_clips(model, window, horizon)
@@ -216,7 +179,7 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
     steps = [prediction_step(model, b, clips[0][0], window, horizon, cameras) for b in backends]
     trials = [
         Trial(b.name, b.precision, ms, lost)
-        for b, lost, ms in zip(backends, losses, _interleaved(steps))
+        for b, lost, ms in zip(backends, losses, interleaved_ms(steps))
     ]
     good = [i for i, trial in enumerate(trials) if trial.psnr_loss_db <= MAX_LOSS]
     best = min(good, key=lambda i: trials[i].ms)
@@ -232,22 +195,6 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
 
 def _draw(model: TKN, backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
     return [predict_clip(model, backend, clip, window) for clip in clips]
-
-
-def _interleaved(steps) -> list[float]:
-    """Median time of each [ms], taken in turns: other programs then slow all of them alike."""
-    times = [[] for _ in steps]
-    racing = range(len(steps))
-    for _ in range(ROUNDS):
-        for i in racing:
-            steps[i]()  # caches and threads are the other's still
-            for _ in range(REPETITIONS):
-                started = time.perf_counter()
-                steps[i]()
-                times[i].append((time.perf_counter() - started) * 1e3)
-        best = min(np.median(times[i]) for i in racing)
-        racing = [i for i in racing if np.median(times[i]) < FAR_BEHIND * best]
-    return [float(np.median(mine)) for mine in times]
 
 
 def _key(model, options, threads, horizon, window, cameras) -> str:
