@@ -309,19 +309,6 @@ def test_of_each_stage_the_shapes_used_last_are_kept():
     assert made == [('encode', 2)]
 
 
-def test_a_prediction_is_due_at_every_stride():
-    window = SlidingWindow(small_model(), stride=3)
-    due = []
-    for i, frame in enumerate(moving_square(12)):
-        window.push(i * 33 * MS, frame)
-        due.append(window.due)
-        if window.due:
-            window.predict(2)
-    assert [i for i, d in enumerate(due) if d] == [3, 6, 9]
-    with pytest.raises(ValueError, match='stride is 0'):
-        SlidingWindow(small_model(), stride=0)
-
-
 @pytest.mark.parametrize('name', ['eager', pytest.param('openvino', marks=needs_openvino)])
 def test_ten_thousand_predictions_take_no_more_memory(name):
     config = TKNConfig(

@@ -42,7 +42,7 @@ class Follower:
     Attributes:
         tracks: (history, K, 2) float32, oldest first; where not known, the nearest known position.
         known: (history, K) bool.
-        ids: (K,) int64, 0 for a slot never used; the same for as long as a point is followed.
+        ids: (K,) int64, all different; the same for as long as a point is followed.
         intensity: (K,) float32 in [0, 1], what the network's map says at the point.
     """
 
@@ -63,7 +63,8 @@ class Follower:
         k, self.next_id = self.slots, getattr(self, 'next_id', 1)
         self.tracks = np.zeros((self.history, k, 2), np.float32)
         self.known = np.zeros((self.history, k), bool)
-        self.ids = np.zeros(k, np.int64)
+        self.ids = self.next_id + np.arange(k, dtype=np.int64)  # of free slots too: never the same
+        self.next_id += k
         self.age = np.zeros(k, np.int64)  # frames since it was first seen
         self.rest = np.full(k, REST + 1)  # frames since it moved
         self.alive = np.zeros(k, bool)
