@@ -112,7 +112,11 @@ def candidates(model: TKN) -> list[tuple[str, str]]:
     from tkn_ros.streaming.backends.onnxruntime import onnxruntime
     from tkn_ros.streaming.backends.openvino import openvino_precisions
 
-    options = [('openvino', precision) for precision in openvino_precisions()]
+    options = [
+        ('openvino', precision)
+        for precision in openvino_precisions()
+        if not (model.config.following and 'int8' in precision)  # it has no product large enough
+    ]
     if onnxruntime is not None:
         options.append(('onnxruntime', 'float32'))
     return [*options, ('eager', '')]
