@@ -415,6 +415,6 @@ def test_tensorboard_logs(tmp_path):
 
 def test_a_stage_that_the_model_has_nothing_for(tmp_path):
     settings = replace(SETTINGS, model=small_config())
-    with pytest.raises(TrainingError, match='stages has "background", and the model has none'):
+    with pytest.raises(SettingsError, match='stages has "background", and the model has none'):
         run(tmp_path, settings)
     assert not (tmp_path / 'run').exists()

@@ -8,7 +8,7 @@ from tkn_ros.model.inference import predict_run, to_images, to_tensor
 from tkn_ros.model.motion_detector import EARLIER
 from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.following_window import FollowingWindow
-from tkn_ros.video.drawing import draw_paths, rows, strip
+from tkn_ros.video.drawing import KeypointPaths, draw_paths, rows, strip
 
 CELL = 96  # [pixel]
 COLUMNS = 8
@@ -60,9 +60,17 @@ def _followed_picture(model: TKN, run: np.ndarray) -> np.ndarray:
         shown.append(np.repeat(grey[..., None], 3, -1))
     prediction = window.predict(len(run) - n)
     assert prediction is not None  # the window is full
-    points, active = prediction.pixels(), prediction.active
-    now, future = points.observed[-1][active], [p[active] for p in points.predicted]
-    paths = draw_paths(run[n - 1], now, future) if active.any() else run[n - 1]
+    points = prediction.pixels()
+    paths = draw_paths(
+        run[n - 1],
+        KeypointPaths(
+            points.observed[-1],
+            points.predicted,
+            points.sigma,
+            prediction.active,
+            prediction.ids,
+        ),
+    )
     return rows(
         [
             (strip(list(f), CELL, CELL, COLUMNS), text)
