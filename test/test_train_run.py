@@ -17,6 +17,7 @@ from tkn_ros.cli import main
 from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training.interrupt import Interrupt
 from tkn_ros.training.run_folder import RunFolder
+from tkn_ros.training.settings import SettingsError
 from tkn_ros.training.stage import (
     Schedule,
     Stage,
