@@ -68,11 +68,15 @@ class BackgroundNet(nn.Module):
     def __init__(self, config: BackgroundConfig, extra: int = 0) -> None:
         super().__init__()
         a, b, c, d = config.channels
-        self.down0 = _layer(STATISTICS + extra, a)
-        self.down1 = nn.Sequential(_layer(a, b, 2), _layer(b, b))
-        self.down2 = nn.Sequential(_layer(b, c, 2), _layer(c, c))
-        self.down3 = nn.Sequential(_layer(c, d, 2), _layer(d, d), _layer(d, d))
-        self.up2, self.up1, self.up0 = _layer(d + c, c), _layer(c + b, b), _layer(b + a, 24)
+        self.down0 = conv_layer(STATISTICS + extra, a)
+        self.down1 = nn.Sequential(conv_layer(a, b, 2), conv_layer(b, b))
+        self.down2 = nn.Sequential(conv_layer(b, c, 2), conv_layer(c, c))
+        self.down3 = nn.Sequential(conv_layer(c, d, 2), conv_layer(d, d), conv_layer(d, d))
+        self.up2, self.up1, self.up0 = (
+            conv_layer(d + c, c),
+            conv_layer(c + b, b),
+            conv_layer(b + a, 24),
+        )
         self.out = nn.Conv2d(24, DRIFT, 3, 1, 1)
         nn.init.zeros_(self.out.weight)  # at first nothing drifts ..
         assert self.out.bias is not None
@@ -85,18 +89,20 @@ class BackgroundNet(nn.Module):
         x0 = self.down0(x)
         x1 = self.down1(x0)
         x2 = self.down2(x1)
-        y = self.up2(_beside(self.down3(x2), x2))  # (B, c, H/4, W/4)
-        y = self.up1(_beside(y, x1))
-        return self.out(self.up0(_beside(y, x0)))
+        y = self.up2(beside(self.down3(x2), x2))  # (B, c, H/4, W/4)
+        y = self.up1(beside(y, x1))
+        return self.out(self.up0(beside(y, x0)))
 
 
-def _layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
+def conv_layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
+    """3x3 convolution, GroupNorm of 8 channels a group, LeakyReLU."""
     return nn.Sequential(
         nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out), nn.LeakyReLU(0.1)
     )
 
 
-def _beside(small: Tensor, large: Tensor) -> Tensor:
+def beside(small: Tensor, large: Tensor) -> Tensor:
+    """Maps (B, C, h, w) enlarged to (H, W), and those (B, D, H, W) after them."""
     grown = F.interpolate(small, large.shape[-2:], mode='bilinear', align_corners=False)
     return torch.cat([grown, large], 1)
 

@@ -9,8 +9,9 @@ points that are followed are placed on its peaks (`streaming/follower.py`).
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from tkn_ros.model.background import beside, conv_layer
 
 EARLIER = (1, 3)  # frames back to which the newest one is compared
 STRIDE = 2  # pixels of the input a cell of the map
@@ -51,11 +52,15 @@ class MotionDetector(nn.Module):
         super().__init__()
         self.config = config
         a, b, c, d = config.channels
-        self.down0 = _layer(3 + len(EARLIER), a, 2)
-        self.down1 = nn.Sequential(_layer(a, b, 2), _layer(b, b))
-        self.down2 = nn.Sequential(_layer(b, c, 2), _layer(c, c))
-        self.down3 = nn.Sequential(_layer(c, d, 2), _layer(d, d), _layer(d, d))
-        self.up2, self.up1, self.up0 = _layer(d + c, c), _layer(c + b, b), _layer(b + a, 16)
+        self.down0 = conv_layer(3 + len(EARLIER), a, 2)
+        self.down1 = nn.Sequential(conv_layer(a, b, 2), conv_layer(b, b))
+        self.down2 = nn.Sequential(conv_layer(b, c, 2), conv_layer(c, c))
+        self.down3 = nn.Sequential(conv_layer(c, d, 2), conv_layer(d, d), conv_layer(d, d))
+        self.up2, self.up1, self.up0 = (
+            conv_layer(d + c, c),
+            conv_layer(c + b, b),
+            conv_layer(b + a, 16),
+        )
         self.out = nn.Conv2d(16, 1, 1)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -73,17 +78,6 @@ class MotionDetector(nn.Module):
         )  # (B, a, H/2, W/2)
         x1 = self.down1(x0)
         x2 = self.down2(x1)
-        y = self.up2(_beside(self.down3(x2), x2))
-        y = self.up1(_beside(y, x1))
-        return self.out(self.up0(_beside(y, x0)))[:, 0]  # (B, H/2, W/2)
-
-
-def _layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out), nn.LeakyReLU(0.1)
-    )
-
-
-def _beside(small: Tensor, large: Tensor) -> Tensor:
-    grown = F.interpolate(small, large.shape[-2:], mode='bilinear', align_corners=False)
-    return torch.cat([grown, large], 1)
+        y = self.up2(beside(self.down3(x2), x2))
+        y = self.up1(beside(y, x1))
+        return self.out(self.up0(beside(y, x0)))[:, 0]  # (B, H/2, W/2)

@@ -138,25 +138,3 @@ def _velocity(tracks: Tensor, known: Tensor) -> Tensor:
     index = (n - 1 - lag).clamp(min=0)[:, None, :, None].expand(-1, 1, -1, 2)
     then = torch.gather(tracks, 1, index)[:, 0]  # (B, K, 2)
     return (tracks[:, -1] - then) / lag[..., None]
-
-
-def predict_tracks(
-    predictor: TrackPredictor, tracks: Tensor, known: Tensor, present: Tensor, horizon: int
-) -> tuple[Tensor, Tensor]:
-    """Any horizon: means (B, horizon, K, 2) and sigmas (B, horizon, K); the input as `forward`'s.
-
-    Beyond n frames the predicted positions become the next window, and the sigmas add up as those
-    of independent errors do.
-    """
-    if horizon < 1:
-        raise ValueError(f'horizon is {horizon}, expected at least 1')
-    means: list[Tensor] = []
-    sigmas: list[Tensor] = []
-    while sum(m.shape[1] for m in means) < horizon:
-        mean, _, sigma = predictor(tracks, known, present)
-        if sigmas:
-            sigma = (sigma.square() + sigmas[-1][:, -1:].square()).sqrt()
-        means.append(mean)
-        sigmas.append(sigma)
-        tracks, known = mean, torch.ones_like(known)
-    return torch.cat(means, 1)[:, :horizon], torch.cat(sigmas, 1)[:, :horizon]
