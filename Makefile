@@ -8,6 +8,7 @@ TORCH ?= torch==2.13.0
 VIDEO ?=
 TOPIC ?=
 DEMO_ARGS ?=
+MINUTES ?= 10
 
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 # $(call extra,NAME ..): what setup.cfg asks for under these extras
@@ -15,12 +16,11 @@ extra = $(shell $(PYTHON) -c 'import sys; from configparser import ConfigParser 
 	c.read("setup.cfg"); print(*(repr(line) for name in sys.argv[1:] \
 	for line in c["options.extras_require"][name].split("\n") if line))' $(1))
 SOURCES := $(shell find tkn_ros msg launch config -type f ! -name '*.pyc') CMakeLists.txt package.xml
-# Loopback only. (Under LOCALHOST rmw_fastrtps picks its own transports; UDPv4 counts where the
-# range is set wider: Fast DDS's shared memory drops best-effort messages above half a megabyte.)
+# Loopback only, with room in shared memory for camera images (config/fastdds.xml).
 ROS_ENV := ROS_AUTOMATIC_DISCOVERY_RANGE=$${ROS_AUTOMATIC_DISCOVERY_RANGE:-LOCALHOST} \
-	FASTDDS_BUILTIN_TRANSPORTS=$${FASTDDS_BUILTIN_TRANSPORTS:-UDPv4}
+	FASTRTPS_DEFAULT_PROFILES_FILE=$${FASTRTPS_DEFAULT_PROFILES_FILE:-$(CURDIR)/config/fastdds.xml}
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test fuzz soak lint clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -34,6 +34,13 @@ demo: $(VENV)/.built  ## play a clip as a camera, predict it over DDS, leave pic
 
 test: $(VENV)/.built $(VENV)/.dev  ## run every test
 	@$(ROS_ENV) $(VENV)/bin/pytest
+
+fuzz: $(VENV)/.built $(VENV)/.dev  ## MINUTES=10: bend files at random; what fails is left in out/fuzz
+	$(PIP) install --quiet 'atheris>=2.3' || { echo 'make: no atheris for this Python; test/test_fuzz.py has hypothesis'; exit 1; }
+	$(VENV)/bin/python test/fuzz/run.py --minutes $(MINUTES)
+
+soak: $(VENV)/.built $(VENV)/.dev  ## MINUTES=10: a camera with random faults; plots in out/soak
+	$(VENV)/bin/python test/soak/run.py --minutes $(MINUTES)
 
 lint: $(VENV)/.dev  ## check style, types and the order of the packages
 	$(VENV)/bin/ruff check tkn_ros test launch setup.py

@@ -1,24 +1,29 @@
-"""ros2 launch tkn_ros predict.launch.py image:=/camera/image_raw."""
+"""ros2 launch tkn_ros predict.launch.py image:=/camera/image_raw horizon:=20."""
 
-import os
+from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
+from tkn_ros.nodes.launch_arguments import overrides, parameters_of, sim_time
+from tkn_ros.nodes.launched import launched
+from tkn_ros.transports import receiver
 
-# These override the config file where they are given.
-OVERRIDES = ('weights', 'device', 'image_transport', 'use_sim_time')
+CONFIG = Path(get_package_share_directory('tkn_ros')) / 'config' / 'predict.yaml'
+PARAMETERS = parameters_of(CONFIG)  # each of them may be given as an argument, too
 
 
 def predictor(context):
     """The node, with those launch arguments that were given."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
-    overrides = {name: value for name, value in given.items() if value}
-    if 'use_sim_time' in overrides:
-        overrides['use_sim_time'] = overrides['use_sim_time'].lower() in ('true', '1', 'yes', 'on')
+
+    def given(name):
+        return LaunchConfiguration(name).perform(context)
+
+    parameters = overrides({name: given(name) for name in PARAMETERS}, PARAMETERS)
+    parameters |= sim_time(given('use_sim_time'))
     return [
         Node(
             package='tkn_ros',
@@ -26,53 +31,36 @@ def predictor(context):
             name='predictor',
             output='screen',
             namespace=LaunchConfiguration('namespace'),
-            parameters=[LaunchConfiguration('config'), overrides],
+            parameters=[LaunchConfiguration('config'), parameters],
             remappings=[('image', LaunchConfiguration('image'))],
+            # of this process only
+            additional_env=receiver(context.environment) | launched(),
         )
     ]
 
 
 def generate_launch_description():
-    """One predictor for one camera; launch it again in another namespace for the next camera."""
-    config = PathJoinSubstitution([FindPackageShare('tkn_ros'), 'config', 'predict.yaml'])
+    """One predictor; every parameter of config/predict.yaml is an argument."""
+    arguments = [
+        ('image', '/camera/image_raw', 'Topic of the camera (sensor_msgs/Image)'),
+        ('namespace', 'tkn', 'Namespace of the node and its topics'),
+        ('config', str(CONFIG), 'Parameter file of the node'),
+        *(
+            (name, '', f'Parameter of the node as YAML; empty: as in the config ({value!r})')
+            for name, value in PARAMETERS.items()
+        ),
+    ]
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                'image',
-                default_value='/camera/image_raw',
-                description='Topic of the camera (sensor_msgs/Image)',
-            ),
-            DeclareLaunchArgument(
-                'namespace', default_value='tkn', description='Namespace of the node and its topics'
-            ),
-            DeclareLaunchArgument(
-                'config', default_value=config, description='Parameter file of the node'
-            ),
-            DeclareLaunchArgument(
-                'weights',
-                default_value='',
-                description='Checkpoint (.safetensors); empty: as in the config',
-            ),
-            DeclareLaunchArgument(
-                'device',
-                default_value='',
-                description='auto, cpu, cuda or cuda:N; empty: as in the config',
-            ),
-            DeclareLaunchArgument(
-                'image_transport',
-                default_value='',
-                choices=['', 'raw', 'compressed'],
-                description='raw, or compressed for <image>/compressed',
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=description)
+                for name, default, description in arguments
             ),
             DeclareLaunchArgument(
                 'use_sim_time',
-                default_value='false',
-                choices=['true', 'false', 'True', 'False'],
-                description='Take the time from /clock (bags, simulators)',
-            ),
-            # Fast DDS's shared memory loses images of more than half a megabyte
-            SetEnvironmentVariable(
-                'FASTDDS_BUILTIN_TRANSPORTS', os.environ.get('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
+                default_value='',
+                choices=['', 'true', 'false', 'True', 'False'],
+                description='Take the time from /clock; empty: as the including file sets it',
             ),
             OpaqueFunction(function=predictor),
         ]

@@ -15,6 +15,11 @@ TEXTS = {
     f'tkn_ros/msg/{name}': (MESSAGES / f'{name}.msg').read_text()
     for name in ('Keypoint', 'KeypointFrame', 'PredictedKeypoints')
 }
+WARNINGS = 'tkn_ros/msg/DangerWarnings'
+WARNING_TEXTS = {
+    f'tkn_ros/msg/{name}': (MESSAGES / f'{name}.msg').read_text()
+    for name in ('DangerWarning', 'DangerWarnings')
+}
 # as they were before keypoints were followed
 OLDER_TEXTS = {
     **TEXTS,
@@ -32,7 +37,7 @@ def _store(texts: dict[str, str] = TEXTS):
     return store
 
 
-STORE = _store()
+STORE = _store({**TEXTS, **WARNING_TEXTS})
 T = STORE.types
 
 
@@ -119,3 +124,26 @@ class PredictionBag(BagWriter):
         )
         cdr = bytes(self.store.serialize_cdr(message, KEYPOINTS))
         self.write_raw(topic, KEYPOINTS, cdr, logged, message_definition(KEYPOINTS, self.texts))
+
+    def warnings(self, topic: str, observed: int, logged: int, levels: dict[str, int]) -> None:
+        """levels: by zone, of DangerWarning.msg."""
+        about = {'header': header(logged), 'camera': 'camera', 'observed_stamp': time(observed)}
+        duration = T['builtin_interfaces/msg/Duration'](0, 0)
+        message = T[WARNINGS](
+            **about,
+            warnings=[
+                T['tkn_ros/msg/DangerWarning'](
+                    **about,
+                    level=level,
+                    stale=False,
+                    untrusted=False,
+                    zone=zone,
+                    probability=0.5,
+                    time_to_entry=duration,
+                    ids=np.zeros(0, np.uint32),
+                )
+                for zone, level in levels.items()
+            ],
+        )
+        cdr = bytes(STORE.serialize_cdr(message, WARNINGS))
+        self.write_raw(topic, WARNINGS, cdr, logged, message_definition(WARNINGS, WARNING_TEXTS))

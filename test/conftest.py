@@ -1,13 +1,16 @@
 """What holds for all tests: ROS 2 on this machine's loopback, on a domain of this run's own."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 # before anything imports rclpy; domains above 101 have ports that other programs are given
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ['FASTDDS_BUILTIN_TRANSPORTS'] = 'UDPv4'
+os.environ['FASTRTPS_DEFAULT_PROFILES_FILE'] = str(
+    Path(__file__).resolve().parent.parent / 'config' / 'fastdds.xml'
+)
 # before anything imports torch; on a busy machine threads that wait for each other cost seconds
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 
@@ -42,8 +45,18 @@ def tiny_weights(tmp_path_factory):
 @pytest.fixture(scope='session')
 def station():
     """The node of the tests' own, one for all of them."""
-    from ros_rig import Station
+    from ros_station import Station
 
     station = Station()
     yield station
     station.close()
+
+
+@pytest.fixture
+def keypoints(rig):
+    """What the module's own predictor publishes, for one test."""
+    from tkn_ros.msg import PredictedKeypoints
+
+    heard = rig.hear(PredictedKeypoints, 'predicted_keypoints')
+    yield heard
+    rig.station.forget(heard)

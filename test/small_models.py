@@ -5,7 +5,7 @@ import torch
 
 from tkn_ros.model.background import BackgroundConfig
 from tkn_ros.model.detector import DetectorConfig
-from tkn_ros.model.following import FollowingConfig
+from tkn_ros.model.following_config import FollowingConfig
 from tkn_ros.model.motion_detector import MotionDetectorConfig
 from tkn_ros.model.predictor import PredictorConfig
 from tkn_ros.model.tkn import TKN, TKNConfig

@@ -8,8 +8,8 @@ import pytest
 from tkn_ros.evaluation.keypoint_figures import score_keypoints, shrink
 from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.streaming.keypoint_rows import KeypointRows, keypoint_row, predict_keypoints
-from tkn_ros.streaming.window import make_window
-from tkn_ros.synthetic.render import SyntheticSource
+from tkn_ros.streaming.make_window import make_window
+from tkn_ros.synthetic.render import Clip, SyntheticSource
 from tkn_ros.synthetic.true_motion import TrueMotion
 from tkn_ros.video.metrics import clip_psnr
 from tkn_ros.video.open import open_source
@@ -105,7 +105,7 @@ def test_pictures_beat_repeating_the_last_frame(model):
 def test_against_exact_motion_paths_come_true_more_than_those_of_either_rival(model):
     errors = {'ours': [], 'stay': [], 'velocity': []}
     for seed, kind in ((60_002, 'demo'), (60_003, 'random'), (60_007, 'random')):
-        scene, window = TrueMotion(seed, 50, 240, 320, 20.0, kind), make_window(model)
+        scene, window = TrueMotion(Clip(seed, 240, 320, 20.0, kind), 50), make_window(model)
         for i in range(40):
             window.push(i * 50_000_000, scene.picture(i))
             prediction = window.predict(HORIZON)

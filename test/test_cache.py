@@ -104,7 +104,7 @@ def test_the_manifest_says_what_the_frames_are(tmp_path):
     assert about['settings']['height'] == 32
 
 
-def test_a_changed_source_is_read_anew(tmp_path):
+def test_a_changed_source_is_read_again(tmp_path):
     clips = tmp_path / 'clips'
     (path,) = write_clips(clips, 1)
     one = load_clips([path], 32, 32, tmp_path / 'cache')[0].frames
@@ -188,9 +188,9 @@ def test_a_truncated_video_and_a_corrupt_message_are_reported_and_passed_over(tm
     assert [Path(c.name).name for c in clips] == ['bag.mcap', 'cut.avi']
     assert len(clips[0]) == 39 and 10 <= len(clips[1]) < 40
     assert all('\n' not in line for line in said)
-    assert 'bag.mcap: 1 damaged places were passed over (first: message 7' in said[0]
+    assert 'bag.mcap: 1 damaged places were skipped (first: message 7' in said[0]
     assert said[1].startswith('left out: ') and 'broken.mp4: ' in said[1]
-    assert 'cut.avi: 2 damaged places were passed over (first: packet' in said[2]
+    assert 'cut.avi: 2 damaged places were skipped (first: packet' in said[2]
     again = []
     load_clips([folder], 32, 32, tmp_path / 'cache', say=again.append)
     assert again == said  # the cache remembers

@@ -33,7 +33,7 @@ def test_an_unknown_command_is_refused(capsys):
 @pytest.mark.parametrize(
     'line, expected',
     [
-        ('tkn ', {'train', 'evaluate', 'predict', 'benchmark', 'export', 'tables'}),
+        ('tkn ', {'train', 'evaluate', 'predict', 'benchmark', 'export', 'doctor', 'tables'}),
         ('tkn export --format ', {'onnx', 'openvino', 'torch'}),
         ('tkn train --no-t', {'--no-tensorboard'}),
     ],

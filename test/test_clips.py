@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tkn_ros.datasets.clips import resize_clip
 from tkn_ros.model.inference import to_tensor
-from tkn_ros.training.sampler import Augmentation, ClipSampler, draw_window
+from tkn_ros.training.augmentation import Augmentation
+from tkn_ros.training.sampler import ClipSampler, draw_window
 
 
 def numbered(count, side=4):

@@ -20,4 +20,4 @@ def test_the_command_is_installed_and_needs_no_activated_environment(tmp_path):
         text=True,
         env={**os.environ, 'PATH': '/usr/bin:/bin'},
     )
-    assert (done.returncode, done.stderr) == (1, 'tkn: what to learn from? give --data PATH\n')
+    assert (done.returncode, done.stderr) == (2, 'tkn: what to learn from? give --data PATH\n')

@@ -107,8 +107,8 @@ def test_compressed_images(kind):
 
 
 def test_what_cannot_be_shown_is_refused_by_name():
-    with pytest.raises(UnsupportedEncoding, match="'32FC1' is not supported"):
-        image_to_rgb(Image(height=1, width=1, encoding='32FC1', step=4, data=bytes(4)))
+    with pytest.raises(UnsupportedEncoding, match="'64FC1' is not supported"):
+        image_to_rgb(Image(height=1, width=1, encoding='64FC1', step=8, data=bytes(8)))
     with pytest.raises(VideoError, match='image data has 5 bytes'):
         image_to_rgb(Image(height=1, width=2, encoding='rgb8', step=6, data=bytes(5)))
     with pytest.raises(VideoError, match='cannot be decoded'):

@@ -10,7 +10,8 @@ import pytest
 import torch
 from bags import PredictionBag
 from PIL import Image
-from ros_rig import PATIENCE, SECOND, launcher, ros_or_skip
+from ros_rig import SECOND, launcher, ros_or_skip
+from ros_station import PATIENCE
 from rosbags.highlevel import AnyReader
 from small_models import moving_square
 
@@ -35,6 +36,7 @@ KEYS = {
     'fps',
     'resident_mib',
     'keypoints',
+    'zones',
 }
 
 
@@ -97,8 +99,31 @@ def test_a_short_clip_from_end_to_end(tmp_path):
         counts = {c.topic: c.msgcount for c in bag.connections}
     assert counts['/camera/image_raw'] == count
     assert counts['/tkn/predicted_keypoints'] == summary['predictions']
+    assert counts['/tkn/danger_warnings'] > 0 and summary['zones'].keys() == {'ahead'}
     # the last burst may not have been whole when the recording ended
     assert counts['/tkn/predicted_frames'] >= 10 * (summary['predictions'] - 1)
+
+
+def test_frames_as_large_as_the_camera(tmp_path):
+    """More than can be drawn of every prediction: what is shown is whole all the same."""
+    write_video(tmp_path / 'clip.mp4', render_clip(5, 45, 240, 320), 15)
+    out = tmp_path / 'out'
+    ended = demo(tmp_path, '--video', 'clip.mp4', '--out', out, '--output-size', '-1', '-1')
+    assert ended.returncode == 0, ended.stderr
+    summary = json.loads((out / 'summary.json').read_text())
+    assert 0 < summary['predictions'] <= 36 and summary['frames_in'] == 45
+    with av.open(str(out / 'prediction.mp4')) as video:
+        pictures = [f.to_ndarray(format='rgb24') for f in video.decode(video=0)]
+    half = pictures[-1].shape[1] // 2
+    assert np.std(pictures[-1][:, half:]) > 10  # the predicted half is no blank
+    with Image.open(out / 'montage.png') as montage:
+        rows = np.array_split(np.asarray(montage), 3)
+    assert all(np.std(row) > 10 for row in rows)  # observed, what came, what had been predicted
+    with AnyReader([out / 'predictions.mcap']) as bag:
+        frames = [c for c in bag.connections if c.topic == '/tkn/predicted_frames']
+        _, _, raw = next(bag.messages(frames))
+        message = bag.deserialize(raw, frames[0].msgtype)
+    assert (message.height, message.width) == (240, 320)
 
 
 def test_a_clip_too_short_to_measure_has_a_table_all_the_same():
@@ -115,6 +140,7 @@ def test_a_clip_too_short_to_measure_has_a_table_all_the_same():
         'latency_ms': {'p50': 1.0, 'p99': 2.0},
         'resident_mib': 400.0,
         'keypoints': dict.fromkeys(FIGURES),
+        'zones': {},
     }
     assert 'no prediction whose whole future is in the clip' in table(summary)
 
@@ -142,6 +168,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize(
     ('arguments', 'said'),
     [
+        (['--zones', 'no.yaml'], ['no.yaml', 'No such file']),
         (['--video', 'missing.mp4'], ['missing.mp4', 'no such file']),
         (['--video', 'empty.mp4'], ['empty.mp4']),
         (['--video', 'text.mp4'], ['text.mp4', 'pass a video file']),
@@ -189,7 +216,7 @@ def test_bad_input_gets_one_line_and_leaves_nothing(folder, monkeypatch, capfd, 
             ['the predictor node ended early', 'output_size'],
         ),
     ],
-    ids=['at once', 'told by a node'],
+    ids=['at once', 'reported by a node'],
 )
 def test_bad_input_as_a_process(folder, arguments, said):
     before = tree(folder)

@@ -15,13 +15,13 @@ from tkn_ros.video.encodings import (
     DEPTH_RANGE_MM,
     SUPPORTED,
     UnsupportedEncoding,
-    compressed_to_rgb,
     to_rgb,
 )
 from tkn_ros.video.frame import VideoError
 
 TYPES = get_typestore(Stores.ROS2_JAZZY).types
-DEPTHS = ('16UC1',)  # a scale of our own, no reference has it
+# a scale of our own, or two planes: no reference has them
+OURS_ALONE = ('16UC1', '32FC1', 'nv12', 'nv21')
 
 
 def bytes_per_pixel(encoding):
@@ -77,7 +77,7 @@ def padded(rows, padding):
 
 
 @settings(max_examples=300, deadline=None)
-@given(pictures([e for e in SUPPORTED if e not in DEPTHS]))
+@given(pictures([e for e in SUPPORTED if e not in OURS_ALONE]))
 def test_agrees_with_rosbags_image_whatever_the_padding_and_byte_order(picture):
     encoding, height, width, padding, big, rows = picture
     tight = image_message(encoding, height, width, rows.shape[1], big, rows.tobytes())
@@ -142,6 +142,30 @@ def test_yuv_red():
         assert np.abs(red - [255, 0, 0]).max() < 5, encoding
 
 
+def test_two_planes_of_yuv_whatever_the_padding():
+    """BT.601 red and green, left and right: rows of Y, then of U and V in turns."""
+    y = np.full((4, 8), 82, np.uint8)
+    y[:, 4:] = 145
+    u, v = [90, 90, 54, 54], [240, 240, 34, 34]
+    for encoding, first, second in (('nv12', u, v), ('nv21', v, u)):
+        chroma = np.tile(np.stack([first, second], 1).reshape(1, 8).astype(np.uint8), (2, 1))
+        planes = np.vstack([y, chroma])
+        for padding in (0, 5):
+            got = to_rgb(encoding, 4, 8, 8 + padding, False, padded(planes, padding)).astype(int)
+            assert got.shape == (4, 8, 3)
+            assert np.abs(got[:, :4] - [255, 0, 0]).max() < 5, encoding
+            assert np.abs(got[:, 4:] - [0, 255, 0]).max() < 5, encoding
+
+
+@pytest.mark.parametrize('order', '<>')
+def test_depth_in_metres_where_nothing_was_measured(order):
+    metres = np.array([[0, 5, 20, -1, np.nan, np.inf, -np.inf]], f'{order}f4')
+    data = padded(metres.view(np.uint8), 3)
+    got = to_rgb('32FC1', 1, 7, 31, order == '>', data)
+    assert got[0, :, 0].tolist() == [0, 127, 255, 0, 0, 255, 0]
+    assert np.array_equal(got[..., 0], got[..., 2])
+
+
 def test_against_cv_bridge():
     """Where the distribution has cv_bridge, the same contract holds for it."""
     pytest.importorskip('cv_bridge')
@@ -203,6 +227,10 @@ def test_missing_padding_of_the_last_row_is_no_error():
         (('bgr8', 0, 3, 9, False, b''), 'at least 1'),
         (('bgr8', 3, 0, 9, False, b''), 'at least 1'),
         (('yuv422', 2, 3, 6, False, bytes(99)), 'even'),
+        (('nv12', 4, 3, 4, False, bytes(99)), 'both must be even'),
+        (('nv21', 3, 4, 4, False, bytes(99)), 'both must be even'),
+        (('nv12', 4, 4, 4, False, bytes(23)), 'needs 24'),
+        (('32FC1', 1, 2, 7, False, bytes(99)), 'need 8'),
         (('bayer_rggb8', 1, 3, 3, False, bytes(99)), 'at least 2'),
     ],
 )
@@ -226,58 +254,3 @@ def test_vga_takes_well_under_a_millisecond():
         to_rgb('bgr8', 480, 640, 1920, False, data)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.5e-3  # 0.02 ms where this was written
-
-
-def smooth_picture():
-    y, x = np.mgrid[:48, :64]
-    return np.stack([x * 4, y * 5, (x + y) * 2], axis=2).astype(np.uint8)
-
-
-@pytest.mark.parametrize(('suffix', 'tolerance'), [('.png', 0), ('.jpg', 12)])
-def test_compressed_pictures(suffix, tolerance):
-    rgb = smooth_picture()
-    encoded = cv2.imencode(suffix, rgb[..., ::-1])[1]
-    got = compressed_to_rgb('jpeg', encoded.tobytes())
-    assert got.flags.c_contiguous
-    assert np.abs(got.astype(int) - rgb).max() <= tolerance
-    message = TYPES['sensor_msgs/msg/CompressedImage'](header=header(), format='', data=encoded)
-    assert np.array_equal(got, message_to_cvimage(message, 'rgb8'))
-
-
-def test_compressed_grey_alpha_and_16_bit():
-    grey = smooth_picture()[..., 0]
-    png = cv2.imencode('.png', grey)[1]
-    assert np.array_equal(compressed_to_rgb('mono8; png compressed ', png), np.dstack([grey] * 3))
-    bgra = np.dstack([smooth_picture()[..., ::-1], grey])
-    assert np.array_equal(compressed_to_rgb('png', cv2.imencode('.png', bgra)[1]), smooth_picture())
-    wide = cv2.imencode('.png', np.full((4, 4), 5000, np.uint16))[1]
-    assert compressed_to_rgb('mono16; png compressed ', wide).max() == 5000 >> 8
-    assert compressed_to_rgb('16UC1; png compressed ', wide).max() == 127
-
-
-def test_image_transport_names_the_order_it_compressed():
-    png = cv2.imencode('.png', smooth_picture()[..., ::-1])[1]
-    usual = compressed_to_rgb('rgb8; png compressed bgr8', png)
-    exchanged = compressed_to_rgb('rgb8; png compressed rgb8', png)
-    assert np.array_equal(usual, smooth_picture())
-    assert np.array_equal(exchanged, smooth_picture()[..., ::-1])
-
-
-@pytest.mark.parametrize('data', [b'', b'\xff\xd8\xff\xe0 not a jpeg', bytes(100)])
-def test_what_is_no_picture_is_said_so(data):
-    with pytest.raises(VideoError, match="'jpeg' cannot be decoded") as caught:
-        compressed_to_rgb('jpeg', data)
-    assert '\n' not in str(caught.value)
-
-
-def test_compressed_depth_transport_is_refused_by_name():
-    with pytest.raises(VideoError, match='compressedDepth'):
-        compressed_to_rgb('16UC1; compressedDepth png', bytes(100))
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=200))
-def test_no_bytes_crash_the_decoder(data):
-    for prefix in (b'', b'\x89PNG\r\n\x1a\n', b'\xff\xd8\xff'):
-        with pytest.raises(VideoError):
-            compressed_to_rgb('png', prefix + data)

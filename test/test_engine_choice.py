@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_models import SIDE, WINDOW, small_model
 
-import tkn_ros.streaming.select as choose
+import tkn_ros.streaming.select as select
 from tkn_ros.streaming.backends.base import BackendError
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of, cache_root, fingerprint
@@ -54,9 +54,9 @@ def machine(monkeypatch, tmp_path):
         return Fake(name, precision, **what)
 
     monkeypatch.setenv('TKN_CACHE_DIR', str(tmp_path))
-    monkeypatch.setattr(choose, 'candidates', lambda model: list(backends))
-    monkeypatch.setattr(choose, '_make', make)
-    monkeypatch.setattr(choose, '_busy', lambda: False)
+    monkeypatch.setattr(select, 'candidates', lambda model: list(backends))
+    monkeypatch.setattr(select, '_make', make)
+    monkeypatch.setattr(select, '_busy', lambda: False)
     return backends, made
 
 
@@ -70,7 +70,7 @@ def test_the_fastest_of_those_that_lose_no_quality(machine):
             ('slow', 'fine'): {'slow': 0.05},
         }
     )
-    chosen = choose.make_backend(MODEL, 'auto', horizon=4)
+    chosen = select.make_backend(MODEL, 'auto', horizon=4)
     assert (chosen.name, chosen.precision) == ('middle', 'fine')
     for part in ('for 4 frames', 'fast rough', 'dB', 'slow fine', 'broken  (no such thing)'):
         assert part in chosen.reason
@@ -79,30 +79,30 @@ def test_the_fastest_of_those_that_lose_no_quality(machine):
 
 def test_the_choice_is_kept_for_the_same_weights_and_setting(machine):
     backends, made = machine
-    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
-    assert choose.make_backend(MODEL, horizon=4).name == 'a'
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.1}})
+    assert select.make_backend(MODEL, horizon=4).name == 'a'
     del made[:]
-    again = choose.make_backend(MODEL, horizon=4)
+    again = select.make_backend(MODEL, horizon=4)
     assert again.name == 'a' and made == [('a', 'x')] and 'tried on' in again.reason
-    choose.make_backend(MODEL, horizon=5)
+    select.make_backend(MODEL, horizon=5)
     assert ('b', 'x') in made  # another horizon is another trial
     del made[:]
-    choose.make_backend(small_model(seed=1, residual=True), horizon=4)
+    select.make_backend(small_model(seed=1, residual=True), horizon=4)
     assert ('b', 'x') in made  # so are other weights
     del made[:]
-    choose.make_backend(MODEL, horizon=4, cached=False)
+    select.make_backend(MODEL, horizon=4, cached=False)
     assert ('b', 'x') in made
 
 
 def test_another_machine_with_the_same_home_folder_makes_its_own_choice(machine, monkeypatch):
     backends, made = machine
-    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
-    choose.make_backend(MODEL, horizon=4)
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.1}})
+    select.make_backend(MODEL, horizon=4)
     (key,) = json.loads((cache_of(MODEL) / 'choices.json').read_text())
-    assert choose.processor('cpu') in key and f'{os.cpu_count()} cores' in key
-    monkeypatch.setattr(choose, 'processor', lambda device: 'another, 64 cores')
+    assert select.processor('cpu') in key and f'{os.cpu_count()} cores' in key
+    monkeypatch.setattr(select, 'processor', lambda device: 'another, 64 cores')
     backends['b', 'x'], backends['a', 'x'] = backends['a', 'x'], backends['b', 'x']
-    assert choose.make_backend(MODEL, horizon=4).name == 'b'
+    assert select.make_backend(MODEL, horizon=4).name == 'b'
 
 
 @pytest.mark.skipif(not Path('/proc/cpuinfo').is_file(), reason='CPUs are named as on Linux')
@@ -111,37 +111,37 @@ def test_a_processor_is_told_by_its_model():
     names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('model name')]
     if not names:
         pytest.skip('this CPU does not tell its model')
-    assert choose.processor('cpu') == f'{names[0]}, {os.cpu_count()} cores'
+    assert select.processor('cpu') == f'{names[0]}, {os.cpu_count()} cores'
 
 
 def test_a_choice_made_on_a_busy_machine_is_made_again_on_an_idle_one(machine, monkeypatch):
     backends, made = machine
-    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
-    monkeypatch.setattr(choose, '_busy', lambda: True)
-    choose.make_backend(MODEL, horizon=4)
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.1}})
+    monkeypatch.setattr(select, '_busy', lambda: True)
+    select.make_backend(MODEL, horizon=4)
     del made[:]
-    choose.make_backend(MODEL, horizon=4)
+    select.make_backend(MODEL, horizon=4)
     assert made == [('a', 'x')]
-    monkeypatch.setattr(choose, '_busy', lambda: False)
-    choose.make_backend(MODEL, horizon=4)
+    monkeypatch.setattr(select, '_busy', lambda: False)
+    select.make_backend(MODEL, horizon=4)
     assert ('b', 'x') in made
 
 
-def test_a_kept_choice_that_is_gone_or_damaged_is_made_anew(machine):
+def test_a_kept_choice_that_is_gone_or_damaged_is_made_again(machine):
     backends, made = machine
-    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.02}})
-    choose.make_backend(MODEL, horizon=4)
+    backends.update({('a', 'x'): {}, ('b', 'x'): {'slow': 0.1}})
+    select.make_backend(MODEL, horizon=4)
     backends['a', 'x'] = BackendError('uninstalled')
-    assert choose.make_backend(MODEL, horizon=4).name == 'b'
+    assert select.make_backend(MODEL, horizon=4).name == 'b'
     (cache_of(MODEL) / 'choices.json').write_text('{"')
     backends['a', 'x'] = {}
-    assert choose.make_backend(MODEL, horizon=4).name == 'a'
+    assert select.make_backend(MODEL, horizon=4).name == 'a'
 
 
 def test_alone_it_is_taken_without_a_trial(machine):
     backends, made = machine
     backends['eager', ''] = {'slow': 5.0}
-    assert 'pip install' in choose.make_backend(MODEL, 'auto').reason
+    assert 'pip install' in select.make_backend(MODEL, 'auto').reason
 
 
 def test_the_trial_asks_for_a_whole_prediction(monkeypatch):
@@ -149,7 +149,7 @@ def test_the_trial_asks_for_a_whole_prediction(monkeypatch):
     backend, drawn = EagerBackend(MODEL), []
     render = backend.render
     monkeypatch.setattr(backend, 'render', lambda *a: drawn.append(render(*a)) or drawn[-1])
-    step = choose.prediction_step(MODEL, backend, frame, WINDOW, 5, cameras=2)
+    step = select.prediction_step(MODEL, backend, frame, WINDOW, 5, cameras=2)
     for _ in range(3):
         step()
     assert len(drawn) == 6  # two cameras each

@@ -6,14 +6,24 @@ import re
 import numpy as np
 import pytest
 import torch
-from small_models import WINDOW, moving_square, repeat_last_model, small_model
+from small_models import (
+    SIDE,
+    WINDOW,
+    moving_square,
+    repeat_last_model,
+    small_following_config,
+    small_model,
+)
+from small_peers import small_peer_config
 from train_help import write_clips
 
+from tkn_ros.baselines.networks import build_baseline
 from tkn_ros.cli import main
 from tkn_ros.datasets.clips import Clip
 from tkn_ros.evaluation.clip_pass import METHODS, constant_velocity, draw_run, run_starts
 from tkn_ros.evaluation.comparison import compare, format_comparison
 from tkn_ros.evaluation.runs import EvaluationError
+from tkn_ros.model.build import build
 from tkn_ros.model.checkpoints import save_checkpoint
 from tkn_ros.model.inference import to_images, to_tensor
 from tkn_ros.paper.kth_tables import format_kth
@@ -143,7 +153,7 @@ def test_any_horizon_and_a_part(here):
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(here, capsys, arguments, said):
-    assert main([*USUAL, *arguments]) == 1
+    assert main([*USUAL, *arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith('tkn: ') and said in message
 
@@ -173,3 +183,14 @@ def test_the_tables_of_kth():
     assert with_others['overall'] != results['overall']
     assert without_times(format_kth(with_others, model)) == without_times(text)
     assert format_kth(compare(model, CLIPS, 8), model) == ''
+
+
+def test_the_tables_of_kth_are_of_any_network():
+    clips = [Clip('c', moving_square(20), 25.0, label='boxing')]
+    peer = build_baseline(small_peer_config('convlstm', SIDE)).eval()
+    text = format_kth(compare(peer, clips, 4), peer)
+    assert 'KTH, ConvLSTM,' in text and '0.712   23.58      72     278' in text
+    torch.manual_seed(0)
+    followed = build(small_following_config()).eval()
+    text = format_kth(compare(followed, clips, 4, judged=0), followed)
+    assert 'KTH, TKN,' in text and '0.871   27.71      17    1176' in text

@@ -106,7 +106,7 @@ def test_pictures_alone(here, capsys):
 )
 def test_what_cannot_be_done_is_said_in_one_line(here, capsys, arguments, said):
     write_clips(here / 'clips')
-    assert main([*USUAL, *arguments]) == 1
+    assert main([*USUAL, *arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith('tkn: ') and said in message
 

@@ -54,9 +54,9 @@ def test_onnx_whole_in_onnx_runtime(weights, tmp_path, capsys):
     )
     assert 'whole.onnx' in capsys.readouterr().out
     session = onnxruntime.InferenceSession(tmp_path / 'whole.onnx')
-    told = json.loads((tmp_path / 'export.json').read_text())['graphs']['whole']
+    described = json.loads((tmp_path / 'export.json').read_text())['graphs']['whole']
     assert [(i.name, i.shape) for i in session.get_inputs()] == [
-        (i['name'], i['shape']) for i in told['inputs']
+        (i['name'], i['shape']) for i in described['inputs']
     ]
     frames = np.stack([moving_square(WINDOW), moving_square(WINDOW, seed=4)])
     results = dict(
@@ -88,8 +88,12 @@ def test_openvino_stages_make_a_stream(weights, tmp_path):
         )
         == 0
     )
-    told = json.loads((tmp_path / 'export.json').read_text())
-    assert told['residual'] is True and set(told['graphs']) == {'encode', 'predict', 'draw'}
+    described = json.loads((tmp_path / 'export.json').read_text())
+    assert described['residual'] is True and set(described['graphs']) == {
+        'encode',
+        'predict',
+        'draw',
+    }
     encode, predict, draw = (
         openvino_core().compile_model(
             tmp_path / f'{name}.xml', 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'}
@@ -104,7 +108,7 @@ def test_openvino_stages_make_a_stream(weights, tmp_path):
     known = np.stack(ring[-WINDOW:], 1)
     predicted = predict({'keypoints': known})['predicted_keypoints'] + known[:, -1:]
     features = {
-        name['name']: encoded[name['name']] for name in told['graphs']['encode']['outputs'][1:]
+        name['name']: encoded[name['name']] for name in described['graphs']['encode']['outputs'][1:]
     }
     drawn = draw(
         {'keypoints': predicted, 'own_keypoints': ring[-1], 'frame': frame[None], **features}
@@ -169,7 +173,7 @@ def test_what_cannot_be_exported_is_named(weights, tmp_path, capsys):
                 str(tmp_path / 'file'),
             ]
         )
-        == 1
+        == 2
     )
     assert capsys.readouterr().err.count('\n') == 1
 
@@ -180,6 +184,6 @@ def test_a_background_that_goes_on(tmp_path, parts):
     done = export(small_model(drifts=True), tmp_path, 'torch', parts, HORIZON)
     names = {path.path.stem for path in done}
     assert names == ({'whole'} if parts == 'whole' else {'encode', 'predict', 'draw', 'background'})
-    told = json.loads((tmp_path / 'export.json').read_text())['graphs']
+    described = json.loads((tmp_path / 'export.json').read_text())['graphs']
     if parts == 'stages':
-        assert told['draw']['inputs'][2]['shape'] == [1, SIDE, SIDE, 6]
+        assert described['draw']['inputs'][2]['shape'] == [1, SIDE, SIDE, 6]

@@ -7,6 +7,7 @@ import pytest
 import torch
 from small_models import KEYPOINTS, moving_patch
 
+from tkn_ros.training.augmentation import Augmentation
 from tkn_ros.training.followed_background import FollowedExamples
 from tkn_ros.training.followed_clips import LONGEST, Section, _ranges
 from tkn_ros.training.followed_tracks import POINTS, Scene, followed_scene, followed_scenes
@@ -14,7 +15,7 @@ from tkn_ros.training.following_data import Preparation, spread
 from tkn_ros.training.motion_labels import MotionLabels
 from tkn_ros.training.motion_stage import MotionExamples
 from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation
+from tkn_ros.training.sampler import Sampling
 from tkn_ros.training.simulated_tracks import MOTIONS, simulated_scene
 from tkn_ros.training.stage import Schedule
 from tkn_ros.training.tracks_stage import TrackExamples
@@ -106,9 +107,8 @@ def parts_of(make):
 
 def test_examples_of_motion_are_shared_by_processes():
     def make(processes):
-        examples = MotionExamples(
-            [CLIP], [1.0], (48, 64), QUIET, 3, Augmentation(crop=0.4, noise=4.0), processes, 6
-        )
+        sampling = Sampling(3, None, Augmentation(crop=0.4, noise=4.0), processes)
+        examples = MotionExamples([CLIP], (48, 64), QUIET, sampling, 6)
         return examples.batch(4, 7)
 
     frames, maps = parts_of(make)
@@ -120,7 +120,7 @@ def test_examples_of_tracks_are_shared_by_processes():
     scenes = followed_scenes([CLIP], [1.0], 4, 4, 6, QUIET)
 
     def make(processes):
-        return TrackExamples(scenes, [1.0], 4, 4, 0.5, 3, None, processes).batch(4, 7)
+        return TrackExamples(scenes, 4, 4, 0.5, Sampling(3, processes=processes)).batch(4, 7)
 
     past, known, present, future, real = parts_of(make)
     assert past.shape == future.shape == (4, 4, POINTS, 2)
@@ -131,7 +131,8 @@ def test_all_tracks_are_followed_where_none_shall_be_simulated():
     tracks = np.zeros((8, 3, 2), np.float32)
     tracks[:, :, 0] = np.arange(8)[:, None] * 2.0
     scene = Scene(tracks, np.ones((8, 3), bool))
-    examples = TrackExamples([[], [scene]], [1.0, 1.0], 4, 4, 0.0, 0, Augmentation(flip=False))
+    sampling = Sampling(augmentation=Augmentation(flip=False))
+    examples = TrackExamples([[], [scene]], 4, 4, 0.0, sampling)
     past, _, present, future, _ = examples.batch(3, 0)
     assert present.sum(1).tolist() == [3, 3, 3]
     step = (future[:, 1:, :3] - future[:, :-1, :3]).norm(dim=-1)
@@ -147,7 +148,7 @@ def test_keypoints_of_background_examples_move_with_the_picture():
     changes = Augmentation(True, True, 1, 0.4, 0.0, False)
 
     def make(processes):
-        return FollowedExamples([section], [1.0], 4, 4, 1, changes, processes).batch(4, 2)
+        return FollowedExamples([section], 4, 4, Sampling(1, None, changes, processes)).batch(4, 2)
 
     pictures, points, active = parts_of(make)
     assert pictures.shape == (4, 8, 3, 32, 32) and active.dtype == torch.float32

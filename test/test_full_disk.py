@@ -1,4 +1,4 @@
-"""A disk without room: what is said, and what is left. (By a limit on the size of files.)"""
+"""A full disk: what is reported, and what is left. (By a limit on the size of files.)"""
 
 import resource
 from contextlib import contextmanager
@@ -9,10 +9,11 @@ import pytest
 from small_models import small_model
 from train_help import SETTINGS, steps, write_clips
 
+from tkn_ros.baselines.checkpoints import save_network
 from tkn_ros.datasets.find import find_recordings
 from tkn_ros.datasets.prepared import prepare
 from tkn_ros.datasets.recording import Recording
-from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
+from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.training import run_folder
 from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.run_folder import RunFolder, SavingError
@@ -61,15 +62,15 @@ def test_the_old_checkpoint_stays(begun, monkeypatch, fails):
 
     def without_room(*args, **metadata):
         with room_for(4096):
-            save_checkpoint(*args, **metadata)
+            save_network(*args, **metadata)
 
     if fails == 'weights':
-        monkeypatch.setattr(run_folder, 'save_checkpoint', without_room)
+        monkeypatch.setattr(run_folder, 'save_network', without_room)
     saved[1].step = 3
     with pytest.raises(
         SavingError,
         match='saving failed at detector step 3 .* the checkpoint of '
-        'detector step 2 is in .*, intact. Make room and go on',
+        'detector step 2 is in .*, intact. Free some space and continue',
     ):
         if fails == 'weights':
             folder.save(*saved)
@@ -101,7 +102,7 @@ def test_where_nothing_was_saved_the_message_says_so(begun):
         room_for(4096),
         pytest.raises(
             SavingError,
-            match='; nothing was saved before. Make room and begin again with --resume$',
+            match='; nothing was saved before. Free some space and start again with --resume$',
         ),
     ):
         folder.save(*saved)
@@ -132,7 +133,7 @@ def test_a_run_does_not_end_for_a_log_of_tensorboard_that_grows_no_more(tmp_path
             RunOptions(tmp_path / 'cache', picture_every=0),
         )
     assert max(p.stat().st_size for p in (tmp_path / 'run/tensorboard').iterdir()) == size
-    assert capsys.readouterr().err.count('; the training goes on') == 1
+    assert capsys.readouterr().err.count('; the training continues') == 1
     assert RunFolder(tmp_path / 'run').read_state()['finished']
 
 
@@ -145,15 +146,15 @@ def test_a_clip_that_cannot_be_prepared(tmp_path):
         pytest.raises(
             OSError,
             match=rf'^{cache}: the resized frames of .*clip0.npy cannot be kept there '
-            r'\(File too large; [\d.]+ MB are free\); make room or give .*--cache',
+            r'\(File too large; [\d.]+ MB are free\); free some space or give .*--cache',
         ),
     ):
         prepare(recording, 32, 32, cache)
-    assert list(cache.iterdir()) == []
+    assert not cache.exists()
     long = Recording('x' * 5000, recording.open, recording.identity)
-    with room_for(4096), pytest.raises(OSError, match='make room'):  # of the manifest alone
+    with room_for(4096), pytest.raises(OSError, match='free some space'):  # of the manifest alone
         prepare(long, 4, 4, cache)
-    assert list(cache.iterdir()) == []
+    assert not cache.exists()
     (tmp_path / 'file').write_text('')
     with pytest.raises(OSError, match='file/cache: .*MB are free.*--cache DIR'):
         prepare(recording, 32, 32, tmp_path / 'file/cache')

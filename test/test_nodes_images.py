@@ -86,6 +86,17 @@ IMAGES = {
     'bayer_rggb8': (message('bayer_rggb8', bayer_rggb(*RED)), RED),
     'yuv422': (message('yuv422', yuv422('uyvy')), RED),
     'yuv422_yuy2': (message('yuv422_yuy2', yuv422('yuyv')), RED),
+    '32FC1 depth': (message('32FC1', np.full((HEIGHT, WIDTH), 5, '<f4')), (127,) * 3),
+    'nv12': (
+        Image(
+            height=HEIGHT,
+            width=WIDTH,
+            encoding='nv12',
+            step=WIDTH,
+            data=np.full(HEIGHT * WIDTH * 3 // 2, 128, np.uint8).tobytes(),
+        ),
+        (130,) * 3,
+    ),
     'bgr8 padded': (
         message(
             'bgr8',
@@ -132,11 +143,11 @@ def send_and_count(rig, bad_images, frames):
 
 
 def test_encodings_that_are_not_supported_are_refused_by_name_once_each(rig, frames):
-    floats = message('32FC1', np.ones((HEIGHT, WIDTH), np.float32))
+    floats = message('64FC1', np.ones((HEIGHT, WIDTH)))
     pairs = message('8UC2', np.ones((HEIGHT, WIDTH, 2), np.uint8))
     assert send_and_count(rig, [floats, pairs, floats, floats, pairs], frames) == 5
     log = rig.log().splitlines()
-    for name in ('32FC1', '8UC2'):
+    for name in ('64FC1', '8UC2'):
         lines = [line for line in log if f"'{name}' is not supported" in line]
         assert len(lines) == 1, rig.log()
         assert 'use one of rgb8, bgr8' in lines[0]

@@ -1,6 +1,5 @@
 """The predictor over real DDS, in its own process: what comes out, when, and with which stamps."""
 
-import signal
 import time
 
 import numpy as np
@@ -297,13 +296,3 @@ def test_the_montage_and_the_latency(rig):
     # these stamps are of long ago
     assert latency[-1].data == pytest.approx(time.time() * 1e3 - start / 1e6, rel=1e-3)
     rig.station.forget(montage, latency)
-
-
-@pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_cleanly(station, tmp_path, tiny_weights, how):
-    with PredictorRig(station, tmp_path, f'ending{how.value}', weights=tiny_weights) as rig:
-        keypoints = rig.hear(PredictedKeypoints, 'predicted_keypoints')
-        rig.prime(keypoints)
-        station.forget(keypoints)
-        assert rig.stop(how) == 0, rig.log()
-        assert 'Traceback' not in rig.log()

@@ -51,6 +51,7 @@ def test_what_is_heard_is_in_the_bag(station, tmp_path, name):
             'the recorder',
             log=node.log,
         )
+        station.spin(2.0)  # the recorder finds the publishers, too
         for i in range(2 * COUNT):  # what comes just before the end may miss it
             image = rgb_to_image(frames[i], START + i * PERIOD, 'lens')
             for topic, kind in topics.items():

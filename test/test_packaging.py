@@ -67,6 +67,7 @@ def test_a_source_distribution_has_all_that_builds_tests_and_explains_it(packed)
         'requirements-ros.txt',
         'setup.cfg',
         'setup.py',
+        'constraints.txt',
         '.pre-commit-config.yaml',
     }
     expected = expected.union(*(files_below(ROOT / part) for part in PARTS))

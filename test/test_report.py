@@ -197,6 +197,14 @@ def test_a_bag_without_a_prediction_says_what_may_be_the_reason(tmp_path):
     assert not list(tmp_path.glob('out/*'))
 
 
+def test_a_bag_without_any_whole_drawn_prediction_says_so(tmp_path):
+    """As of frames so large that they could not be drawn in time."""
+    lost = {(i, 2) for i in range(COUNT)}
+    with pytest.raises(VideoError, match='no prediction with all of its frames.*--output-size'):
+        report(write(tmp_path / 'p.mcap', lost=lost), tmp_path / 'out')
+    assert not (tmp_path / 'out' / 'montage.png').exists()
+
+
 def test_a_bag_without_an_image_says_so(tmp_path):
     with pytest.raises(VideoError, match='it holds no image on /camera/image_raw'):
         report(announce_only(tmp_path / 'bag', with_images=False), tmp_path / 'out')

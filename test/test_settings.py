@@ -83,7 +83,7 @@ def test_the_mix_of_clips_by_their_origin():
     assert np.allclose(long, [0.3, 0.3, 0.3, 0])  # no glyphs are there
     with pytest.raises(ValueError, match='no clip has an origin'):
         Mix(glyphs=1.0).weights(clips)
-    with pytest.raises(ValueError, match='must not be negative'):
+    with pytest.raises(ValueError, match='scenes is -1.0, expected a number from 0'):
         Mix(scenes=-1.0)
 
 

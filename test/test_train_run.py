@@ -7,28 +7,38 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from small_models import small_config, small_model
-from train_help import SETTINGS, TOML, log_of, press_ctrl_c_at, run, steps, write_clips
+from train_help import (
+    SETTINGS,
+    TOML,
+    log_of,
+    press_ctrl_c_at,
+    run,
+    steps,
+    train_command,
+    write_clips,
+)
 
 from tkn_ros.cli import main
 from tkn_ros.model.checkpoints import load_checkpoint, save_checkpoint
 from tkn_ros.training.interrupt import Interrupt
 from tkn_ros.training.run_folder import RunFolder
 from tkn_ros.training.settings import SettingsError
-from tkn_ros.training.stage import (
-    Schedule,
-    Stage,
-    TrainingError,
-    batches_in_turn,
-    cpu_has_bfloat16,
-    prefetched_batches,
-)
-from tkn_ros.training.stages import detector_stage
+from tkn_ros.training.stage import TrainingError
 
-CLIPS = [np.random.default_rng(i).integers(0, 256, (12, 32, 32, 3), np.uint8) for i in range(2)]
+USUAL = [
+    '--data',
+    'clips',
+    '--cache',
+    'cache',
+    '--no-tensorboard',
+    '--config',
+    'tiny.toml',
+    '--steps',
+    '1',
+]
 
 
 def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(
@@ -52,36 +62,6 @@ def test_an_interrupted_run_ends_with_the_very_weights_of_one_that_was_not(
     assert losses[0] == losses[1] and len(losses[0]) == 24
 
 
-def test_every_step_can_be_gone_on_from():
-    """A stage restored from its state does the same steps, dropout and averages included."""
-
-    def stage(seed):
-        torch.manual_seed(seed)
-        detector = small_model(seed).detector
-        return detector_stage(detector, CLIPS, Schedule(6, 1e-2, ema=0.5), batch=2, max_gap=3)
-
-    whole = stage(0)
-    states, losses = [], []
-    for loss in whole:
-        losses.append(loss)
-        states.append(torch.load(_saved(whole.state()), weights_only=True))
-    for done in (0, 2, 4):
-        other = stage(1)
-        other.restore(states[done])
-        assert list(other) == losses[done + 1 :]
-        for name, weight in other.averaged().items():
-            assert torch.equal(weight, whole.averaged()[name])
-
-
-def _saved(state):
-    import io
-
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    return file
-
-
 def test_the_average_of_the_weights_is_what_is_saved(tmp_path):
     model = run(tmp_path, replace(SETTINGS, stages=('detector',)))
     saved = load_checkpoint(tmp_path / 'run/model.safetensors')
@@ -93,7 +73,7 @@ def test_the_average_of_the_weights_is_what_is_saved(tmp_path):
 
 def test_ctrl_c_once_asks_and_twice_stops():
     before = signal.getsignal(signal.SIGINT)
-    with Interrupt(tell=False) as interrupt:
+    with Interrupt(report=False) as interrupt:
         assert not interrupt.requested
         os.kill(os.getpid(), signal.SIGINT)
         assert interrupt.requested
@@ -119,25 +99,8 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_ctrl_c_twice_leaves_the_last_checkpoint_intact(tmp_path):
-    data = write_clips(tmp_path / 'clips')
-    (tmp_path / 'tiny.toml').write_text(TOML)
-    command = [
-        sys.executable,
-        '-c',
-        SLOW,
-        'train',
-        '--data',
-        *data,
-        '--out',
-        str(tmp_path / 'run'),
-        '--config',
-        str(tmp_path / 'tiny.toml'),
-        '--cache',
-        str(tmp_path / 'cache'),
-        '--save-every',
-        '0',
-        '--no-tensorboard',
-    ]
+    out = ['--out', str(tmp_path / 'run'), '--save-every', '0']
+    command = [sys.executable, '-c', SLOW, *train_command(tmp_path), *out]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     for sign in ('in the third step', 'tkn: stopping after this step and saving'):
         assert any(sign in line for line in process.stderr)
@@ -164,92 +127,6 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_checkpoint(tmp_path):
     assert all(torch.isfinite(w).all() for w in weights.values())
 
 
-def test_an_infinite_gradient_stops_before_it_reaches_the_weights():
-    layer = torch.nn.Linear(1, 1)
-    before = layer.weight.detach().clone()
-    stage = Stage(
-        'tiny',
-        layer,
-        lambda step: torch.zeros(1, 1),
-        lambda net, x: (net(x) - net(x)).abs().sqrt().sum(),
-        Schedule(3, 1e-2),
-    )
-    with pytest.raises(TrainingError, match='norm of the gradient is nan at step 0'):
-        list(stage)
-    assert torch.equal(layer.weight, before)
-
-
-def test_drawn_ahead_are_the_same_batches_in_their_order():
-    assert (
-        list(prefetched_batches(lambda step: step * step, 3, 9))
-        == list(batches_in_turn(lambda step: step * step, 3, 9))
-        == [9, 16, 25, 36, 49, 64]
-    )
-
-
-def test_half_precision_is_asked_for_and_changes_little():
-    layer, frames = torch.nn.Conv2d(3, 3, 3), torch.rand(2, 3, 8, 8)
-
-    def first_loss(**options):
-        schedule = Schedule(1, 0.0, half=options.pop('half', True))
-        stage = Stage(
-            'a',
-            layer,
-            lambda step: frames,
-            lambda net, x: net(x).float().square().mean(),
-            schedule,
-            **options,
-        )
-        return stage.half, next(iter(stage))
-
-    assert first_loss()[0] is False and first_loss(half_on_cpu=True, half=False)[0] is False
-    half, loss = first_loss(half_on_cpu=True)
-    assert half == cpu_has_bfloat16()
-    assert loss == pytest.approx(first_loss()[1], rel=0.02)
-
-
-def test_two_processes_learn_as_one(tmp_path):
-    """By torchrun over gloo: the losses of the same global batches."""
-    data = write_clips(tmp_path / 'clips')
-    # where the CPU has bfloat16, its rounding would depend on how a batch is shared
-    (tmp_path / 'tiny.toml').write_text('half = false\n' + TOML)
-    arguments = [
-        'train',
-        '--data',
-        *data,
-        '--config',
-        str(tmp_path / 'tiny.toml'),
-        '--cache',
-        str(tmp_path / 'cache'),
-        '--no-tensorboard',
-    ]
-    assert main([*arguments, '--out', str(tmp_path / 'one')]) == 0
-    done = subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'torch.distributed.run',
-            '--nproc-per-node=2',
-            '--standalone',
-            '-m',
-            'tkn_ros.cli',
-            *arguments,
-            '--out',
-            str(tmp_path / 'two'),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env={**os.environ, 'OMP_NUM_THREADS': '1'},
-    )
-    assert done.returncode == 0, done.stderr
-    one, two = log_of(tmp_path / 'one'), log_of(tmp_path / 'two')
-    assert [(r['stage'], r['step']) for r in one] == [(r['stage'], r['step']) for r in two]
-    assert len(one) == 12
-    for a, b in zip(one, two):
-        assert float(a['loss']) == pytest.approx(float(b['loss']), abs=1e-5)
-
-
 def test_adaptation_begins_with_the_weights_given(tmp_path):
     start = small_model(5, drifts=True)
     save_checkpoint(tmp_path / 'start.safetensors', start)
@@ -261,30 +138,8 @@ def test_adaptation_begins_with_the_weights_given(tmp_path):
 
 
 def test_the_minutes_are_kept(tmp_path):
-    data = write_clips(tmp_path / 'clips')
-    (tmp_path / 'tiny.toml').write_text(TOML)
-    assert (
-        main(
-            [
-                'train',
-                '--data',
-                *data,
-                '--out',
-                str(tmp_path / 'run'),
-                '--config',
-                str(tmp_path / 'tiny.toml'),
-                '--cache',
-                str(tmp_path / 'cache'),
-                '--steps',
-                '1000000',
-                '--minutes',
-                '0.04',
-                '--no-tensorboard',
-                '--joint',
-            ]
-        )
-        == 0
-    )
+    limits = ['--steps', '1000000', '--minutes', '0.04', '--joint']
+    assert main([*train_command(tmp_path), '--out', str(tmp_path / 'run'), *limits]) == 0
     rows = log_of(tmp_path / 'run')
     assert float(rows[-1]['seconds']) < 3
     assert float(rows[-1]['lr']) < 0.1 * max(float(r['lr']) for r in rows)  # the cosine's end
@@ -322,22 +177,11 @@ def test_what_cannot_be_done_is_said_in_one_line(tmp_path, monkeypatch, capsys, 
     write_clips(tmp_path / 'clips')
     Path('tiny.toml').write_text(TOML)
     save_checkpoint('start.safetensors', small_model())
-    usual = [
-        'train',
-        '--data',
-        'clips',
-        '--cache',
-        'cache',
-        '--no-tensorboard',
-        '--config',
-        'tiny.toml',
-        '--steps',
-        '1',
-    ]
+    usual = ['train', *USUAL]
     if 'run' in arguments:
         assert main([*usual, '--out', 'run']) == 0
     capsys.readouterr()
-    assert main([*usual, *arguments]) == 1
+    assert main([*usual, *arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
     assert message.startswith('tkn: ') and said in message
 
@@ -346,20 +190,7 @@ def test_a_finished_run_is_not_run_again(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_clips(tmp_path / 'clips')
     Path('tiny.toml').write_text(TOML)
-    usual = [
-        'train',
-        '--data',
-        'clips',
-        '--cache',
-        'cache',
-        '--no-tensorboard',
-        '--config',
-        'tiny.toml',
-        '--steps',
-        '1',
-        '--out',
-        'run',
-    ]
+    usual = ['train', *USUAL, '--out', 'run']
     assert main(usual) == 0
     before = Path('run/model.safetensors').read_bytes()
     assert main([*usual, '--resume']) == 0

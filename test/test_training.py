@@ -12,16 +12,19 @@ from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.predictor import prediction_loss
 from tkn_ros.model.tkn import TKN
 from tkn_ros.synthetic.render import render_clip
+from tkn_ros.training.sampler import Sampling
+from tkn_ros.training.stage import Schedule, TrainingError
 from tkn_ros.training.stages import (
-    TrainingError,
     detect_keypoints,
-    train_detector,
-    train_joint,
-    train_predictor,
+    detector_stage,
+    joint_stage,
+    predictor_stage,
+    run_stage,
 )
 from tkn_ros.video.metrics import PSNR_CAP
 
 CLIPS = [moving_square(24, seed=i) for i in range(3)]
+SHORT = Schedule(6, 1e-3)
 FRESH = 20_000_000  # seeds of synthetic clips that no training has seen
 
 
@@ -55,7 +58,7 @@ def picture_loss(model):
 def test_the_detector_learns(output):
     detector = untrained(output=output).detector
     before = redrawing_loss(detector)
-    last = train_detector(detector, CLIPS, 60, batch=8, max_gap=6)
+    last = run_stage(detector_stage(detector, CLIPS, Schedule(60, 2e-3), batch=8, max_gap=6))
     assert redrawing_loss(detector) < 0.8 * before
     assert 0 < last < before
     assert not detector.training
@@ -65,23 +68,26 @@ def test_the_predictor_learns():
     model = untrained()
     keypoints = detect_keypoints(model.detector, CLIPS)
     before = window_loss(model.predictor, keypoints)
-    train_predictor(model.predictor, keypoints, 150, WINDOW, batch=16, lr=3e-3)
+    run_stage(predictor_stage(model.predictor, keypoints, Schedule(150, 3e-3), WINDOW, 16))
     assert window_loss(model.predictor, keypoints) < 0.3 * before
 
 
 def test_both_learn_together():
     model = untrained(output='frame')
     before = picture_loss(model)
-    train_joint(model, CLIPS, 60, batch=4, max_ahead=4, lr=3e-3)
+    run_stage(joint_stage(model, CLIPS, Schedule(60, 3e-3), batch=4, max_ahead=4))
     assert picture_loss(model) < 0.8 * before
 
 
 def trained(seed):
     model = untrained()
-    losses = [train_detector(model.detector, CLIPS, 6, batch=4, max_gap=4, seed=seed)]
+    sampling = Sampling(seed)
+    losses = [run_stage(detector_stage(model.detector, CLIPS, SHORT, 4, 4, sampling))]
     keypoints = detect_keypoints(model.detector, CLIPS)
-    losses.append(train_predictor(model.predictor, keypoints, 6, WINDOW, batch=4, seed=seed))
-    losses.append(train_joint(model, CLIPS, 3, batch=2, max_ahead=4, seed=seed))
+    losses.append(
+        run_stage(predictor_stage(model.predictor, keypoints, SHORT, WINDOW, 4, sampling))
+    )
+    losses.append(run_stage(joint_stage(model, CLIPS, SHORT, 2, 4, sampling)))
     return losses, model.state_dict()
 
 
@@ -109,27 +115,27 @@ def test_a_loss_that_is_no_number_ends_the_training():
     with torch.no_grad():
         detector.encoder[0].conv.weight[0] = float('nan')
     with pytest.raises(TrainingError, match='detector: the loss is nan at step 0; lower the'):
-        train_detector(detector, CLIPS, 5, batch=2)
+        run_stage(detector_stage(detector, CLIPS, SHORT, batch=2))
     model = untrained()
     keypoints = [torch.full((24, 5, 3), float('inf'))]
     with pytest.raises(TrainingError, match='predictor: the loss is'):
-        train_predictor(model.predictor, keypoints, 5, WINDOW, batch=2)
+        run_stage(predictor_stage(model.predictor, keypoints, SHORT, WINDOW, batch=2))
 
 
 def test_clips_that_are_too_short_are_refused():
     model = untrained()
     short = [clip[: 2 * WINDOW - 1] for clip in CLIPS]
     with pytest.raises(TrainingError, match='no clip has 8 frames'):
-        train_predictor(model.predictor, detect_keypoints(model.detector, short), 5, WINDOW)
+        predictor_stage(model.predictor, detect_keypoints(model.detector, short), SHORT, WINDOW)
     with pytest.raises(ValueError, match='no clip has 8 frames'):
-        train_joint(model, short, 5, max_ahead=4)
+        run_stage(joint_stage(model, short, SHORT, max_ahead=4))
 
 
 def test_short_clips_are_passed_over_where_there_are_longer_ones():
     model = untrained()
     keypoints = detect_keypoints(model.detector, [CLIPS[0][:5], CLIPS[1]])
-    weights = [0.4, 0.1] * 2
-    assert train_predictor(model.predictor, keypoints, 3, WINDOW, batch=4, weights=weights) > 0
+    sampling = Sampling(weights=[0.4, 0.1] * 2)
+    assert run_stage(predictor_stage(model.predictor, keypoints, SHORT, WINDOW, 4, sampling)) > 0
 
 
 def test_a_model_that_repeats_the_last_frame_scores_just_as_repeating_it():

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tkn_ros.synthetic.render import render_clip
+from tkn_ros.synthetic.render import Clip, render_clip
 from tkn_ros.synthetic.true_motion import SLACK, TrueMotion
 
 SEEDS = {  # of kind 'random', by family
@@ -35,7 +35,7 @@ def at(image, points):
 
 def clear(*clips):
     """The motions of clips (kind, seed) without noise, drift of the exposure and shadows."""
-    motions = [TrueMotion(seed, kind=kind) for kind, seed in clips]
+    motions = [TrueMotion(Clip(seed, kind=kind)) for kind, seed in clips]
     for motion in motions:
         scene = motion._clip.scene
         scene.sensor.noise = scene.sensor.jpeg = scene.light.shadow = 0
@@ -76,7 +76,7 @@ def lucas_kanade(motion, i, figures, gap=1, undo=False):
 @pytest.mark.parametrize('kind', ['demo', 'random', 'glyphs'])
 @pytest.mark.parametrize('size', [(50, 97), (64, 64)])
 def test_pictures_are_those_of_the_clip(kind, size):
-    motion = TrueMotion(3, 4, *size, 15.0, kind)
+    motion = TrueMotion(Clip(3, *size, 15.0, kind), 4)
     motion.flow(0, 2)
     assert len(motion) == 4
     for i, picture in enumerate(render_clip(3, 4, *size, 15.0, kind)):
@@ -136,7 +136,7 @@ def test_what_is_visible_looks_the_same_and_what_is_hidden_does_not(kind, seed):
 
 @pytest.mark.parametrize('kind,seed', [*EACH, ('glyphs', 2)])
 def test_there_and_back_again(kind, seed):
-    motion = TrueMotion(seed, kind=kind)
+    motion = TrueMotion(Clip(seed, kind=kind))
     points = grid(motion)
     positions, visible = motion.follow(points, 30, [30, 36, 22])
     np.testing.assert_allclose(positions[0], points, atol=1e-3)
@@ -152,7 +152,7 @@ def test_there_and_back_again(kind, seed):
 
 @pytest.mark.parametrize('kind,seed', [*EACH, ('glyphs', 2)])
 def test_flow_and_objects_tell_the_same_as_follow(kind, seed):
-    motion = TrueMotion(seed, kind=kind)
+    motion = TrueMotion(Clip(seed, kind=kind))
     points = grid(motion, 7)
     flow = motion.flow(40, 43)
     positions, visible = motion.follow(points, 40, [43])
@@ -164,16 +164,16 @@ def test_flow_and_objects_tell_the_same_as_follow(kind, seed):
 
 
 def test_the_ground_does_not_move_before_a_camera_that_stands_still():
-    motion = TrueMotion(11, kind='random')
+    motion = TrueMotion(Clip(11, kind='random'))
     camera = motion._clip.scene.camera
-    assert camera.planted and not camera.shake
+    assert camera.fixed and not camera.shake
     flow, ground = motion.flow(0, 40), motion.objects(0) == 0
     assert ground.mean() > 0.5
     np.testing.assert_allclose(flow[ground], 0, atol=1e-4)
 
 
 def test_a_figure_has_one_number_throughout_and_hides_what_it_covers():
-    motion = TrueMotion(0)
+    motion = TrueMotion(Clip(0))
     frames = list(range(20, 44, 4))
     for i in frames:
         car = motion.objects(i) == 7  # after six people; the demo's is always red
@@ -191,7 +191,7 @@ def test_a_figure_has_one_number_throughout_and_hides_what_it_covers():
 
 
 def test_who_left_and_came_in_again_is_not_followed():
-    motion = TrueMotion(0)
+    motion = TrueMotion(Clip(0))
     y, x = np.nonzero(motion.objects(20) == 7)
     back = next(k for k in range(140, 300) if (motion.objects(k) == 7).sum() > 1000)
     positions, visible = motion.follow(np.stack([x, y], 1), 20, [30, back])
@@ -200,7 +200,7 @@ def test_who_left_and_came_in_again_is_not_followed():
 
 
 def test_glyphs_keep_their_pixels():
-    motion = TrueMotion(2, kind='glyphs')
+    motion = TrueMotion(Clip(2, kind='glyphs'))
     one, other = motion.picture(3), motion.picture(9)
     y, x = np.nonzero(motion.objects(3))
     points = np.stack([x, y], 1)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import KEYPOINTS, SIDE, WINDOW, moving_square, repeat_last_model, small_model
 
-from tkn_ros.streaming.stages import render_stage
+from tkn_ros.streaming.stages import render_stage, to_float
 from tkn_ros.streaming.window import SlidingWindow
 
 MS = 1_000_000
@@ -61,8 +61,9 @@ def test_in_double_precision_nothing_but_rounding_is_left(output):
         _, observed, seen = window.sample()  # a Prediction holds float32, as the messages do
         cached = model.predict_keypoints(observed[None], 6)
         newest, draw = seen[-1], render_stage(model, shuffle=False)
-        d = draw.decode(cached, newest.keypoints[None], newest.features[1:])
-        drawn = draw.compose(d, newest.features[0])[0]
+        d = draw.decode(cached, newest.keypoints[None], newest.features)
+        source = to_float(torch.from_numpy(newest.frame[None]), torch.float64)
+        drawn = draw.compose(d, source)[0]
         expected, predicted = whole_network(model, frames[-WINDOW:], 6)
     assert (cached - predicted).abs().max() < 1e-12
     assert (drawn - expected[0]).abs().max() < 1e-12

@@ -10,9 +10,9 @@ import av
 import numpy as np
 from small_models import moving_square, small_config
 
+from tkn_ros.training.augmentation import Augmentation
 from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.run_folder import RunFolder
-from tkn_ros.training.sampler import Augmentation
 from tkn_ros.training.settings import Settings
 from tkn_ros.training.stage_settings import StageSettings
 from tkn_ros.training.trainer import train
@@ -85,6 +85,14 @@ def write_clips(folder: Path, count: int = 3, frames: int = 24) -> list[str]:
         paths.append(str(folder / f'clip{i}.npy'))
         np.save(paths[-1], moving_square(frames, seed=i))
     return paths
+
+
+def train_command(folder: Path, toml: str = TOML) -> list[str]:
+    """Arguments of `tkn` for a training on clips in `folder`; without --out."""
+    config, cache = folder / 'tiny.toml', folder / 'cache'
+    config.write_text(toml)
+    usual = ['--config', str(config), '--cache', str(cache), '--no-tensorboard']
+    return ['train', '--data', *write_clips(folder / 'clips'), *usual]
 
 
 def write_avi(path: Path, count: int) -> None:

@@ -1,4 +1,4 @@
-"""The main job, end to end: replay, predictor and recorder as three processes over DDS, a report.
+"""The main job, end to end: camera, predictor, warnings, recorder as processes over DDS, a report.
 
 Imports no rclpy itself: it starts the nodes as anybody would, waits, and reads their bag.
 """
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 from tqdm import tqdm
@@ -21,9 +22,11 @@ from tkn_ros.evaluation.bag_table import table
 from tkn_ros.install import install_prefix
 from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.model.devices import select_device
+from tkn_ros.transports import both_sides
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.open import open_video
+from tkn_ros.warning.zones import load_settings
 
 CAMERA_SECONDS = 10.0
 START_UP = 60.0  # [s] within which the nodes must have found each other
@@ -64,6 +67,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="of the predicted frames; 0 0: as drawn, -1 -1: the camera's; "
         f"without it {DRAWN_WIDTH} wide, in the shape of the camera's",
     )
+    parser.add_argument(
+        '--zones',
+        default='',
+        help="YAML of the warning node's zones; without it config/warning.yaml",
+    )
     parser.add_argument('--out', type=Path, default=Path('out/demo'), help='where results go')
     return parser.parse_args(arguments)
 
@@ -71,9 +79,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def check_input(options: argparse.Namespace) -> tuple[str, float]:
     """Find bad input before any node starts. Returns the video's name and the seconds to play.
 
-    Fills in `options.output_size` where it was not given.
+    Fills in `options.output_size` and `options.zones` where they were not given.
     """
     select_device(options.device)
+    options.zones = options.zones or install_prefix() / 'share/tkn_ros/config/warning.yaml'
+    load_settings(options.zones)
     if options.horizon < 1:
         raise ValueError(f'--horizon is {options.horizon}, expected at least 1')
     window = options.window or load_checkpoint(options.weights).config.window
@@ -103,9 +113,11 @@ class NodeProcesses:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.started: dict[str, subprocess.Popen] = {}
+        self.started: dict[str, subprocess.Popen[bytes]] = {}
 
-    def start(self, name: str, remaps: dict[str, str], parameters: dict) -> subprocess.Popen:
+    def start(
+        self, name: str, remaps: dict[str, str], parameters: dict[str, Any]
+    ) -> subprocess.Popen[bytes]:
         """Start the launcher `name` of this package.
 
         Args:
@@ -147,10 +159,10 @@ class NodeProcesses:
             process.kill()
             raise DemoError(f'the {name} node did not end within {PATIENCE:.0f} s') from None
 
-    def __enter__(self):
+    def __enter__(self) -> 'NodeProcesses':
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for process in self.started.values():
             if process.poll() is None:
                 process.kill()
@@ -158,7 +170,7 @@ class NodeProcesses:
 
 
 def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
-    """Run the three nodes over one clip. Returns the predictor's peak resident memory [MiB].
+    """Run the four nodes over one clip. Returns the predictor's peak resident memory [MiB].
 
     Args:
         options: of the command line.
@@ -178,6 +190,7 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
                 'output_size': list(options.output_size),
             },
         )
+        nodes.start('warning', {'__ns': '/tkn'}, {'zones': str(options.zones)})
         nodes.start('recorder', camera, {'bag': str(folder / 'predictions.mcap')})
         replay = nodes.start(
             'replay',
@@ -196,7 +209,7 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
         )
         began = time.monotonic()
         while replay.poll() is None:
-            nodes.check('predictor', 'recorder')
+            nodes.check('predictor', 'warning', 'recorder')
             resident = max(resident, memory.memory_info().rss)
             bar.update(time.monotonic() - began - bar.n)
             time.sleep(0.1)
@@ -204,13 +217,14 @@ def play(options: argparse.Namespace, seconds: float, folder: Path) -> float:
         if replay.returncode:
             raise DemoError(f'the replay node failed: {nodes.log("replay")}')
         time.sleep(1.0)  # the last predictions are on their way
-        nodes.check('predictor', 'recorder')
+        nodes.check('predictor', 'warning', 'recorder')
         nodes.stop('recorder')
+        nodes.stop('warning')
         nodes.stop('predictor')
     return resident / 2**20
 
 
-def demo(options: argparse.Namespace) -> dict:
+def demo(options: argparse.Namespace) -> dict[str, Any]:
     """The whole job. Results appear in `options.out` together, or not at all."""
     if (
         options.out.exists()
@@ -229,7 +243,9 @@ def demo(options: argparse.Namespace) -> dict:
         resident = play(options, seconds, part)
         summary = {
             'video': name,
-            **report(part / 'predictions.mcap', part, CAMERA),
+            **report(
+                part / 'predictions.mcap', part, CAMERA, settings=load_settings(options.zones)
+            ),
             'resident_mib': round(resident, 1),
         }
         (part / 'summary.json').write_text(json.dumps(summary, indent=1) + '\n')
@@ -243,12 +259,12 @@ def demo(options: argparse.Namespace) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """`ros2 run tkn_ros demo`, or `make demo`."""
-    # on this machine only and on a domain of its own; the transport counts where others are let in
+    # on this machine only and on a domain of its own
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     os.environ.setdefault('ROS_DOMAIN_ID', str(os.getpid() % 100 + 1))
-    os.environ.setdefault('FASTDDS_BUILTIN_TRANSPORTS', 'UDPv4')
     options = parse(arguments)
     try:
+        os.environ.update(both_sides(os.environ))
         summary = demo(options)
     except (ValueError, OSError, DemoError) as error:
         print(f'demo: {" ".join(str(error).split())}', file=sys.stderr)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tkn_ros.output_files import made_folder
+
 
 @contextmanager
 def whole_file(path: str | Path) -> Iterator[Path]:
@@ -20,10 +22,12 @@ def whole_file(path: str | Path) -> Iterator[Path]:
         OSError: if nothing can be written there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-        dir=path.parent, prefix=f'.{path.name}.', suffix='.part', ignore_cleanup_errors=True
-    ) as folder:
+    with (
+        made_folder(path.parent),
+        tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=f'.{path.name}.', suffix='.part', ignore_cleanup_errors=True
+        ) as folder,
+    ):
         part = Path(folder) / path.name
         yield part
         others = [file for file in Path(folder).iterdir() if file.name != path.name]

@@ -13,18 +13,18 @@ from tkn_ros.streaming.following_window import FollowingWindow
 from tkn_ros.synthetic.render import render_clip
 
 SIZE = (480, 640)  # pixels, the camera's
-FRAMES = 40  # of the scene, played to and fro
+FRAMES = 40  # of the scene, played forwards and backwards
 PERIOD_NS = 33_333_333
 
 
-class _TimedBackend:
-    """A backend that notes how long each stage takes [s]."""
+class _TimedBackend(Backend):
+    """Another backend, with notes of how long each stage takes [s]."""
 
     def __init__(self, backend: Backend) -> None:
         self.backend, self.device = backend, backend.device
         self.spent: dict[str, float] = defaultdict(float)
 
-    def run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
+    def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         started = time.perf_counter()
         results = self.backend.run(stage, *inputs)
         self.spent[stage] += time.perf_counter() - started
@@ -46,7 +46,7 @@ def measure_following(
         repeats: camera frames that are measured.
     """
     timed = _TimedBackend(backend)
-    window = FollowingWindow(model, backend=timed)  # type: ignore[arg-type]
+    window = FollowingWindow(model, backend=timed)
     height, width = SIZE
     scene = [
         cv2.resize(frame, (width, height), interpolation=cv2.INTER_LINEAR)

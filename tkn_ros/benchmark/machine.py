@@ -1,6 +1,7 @@
 """The machine that figures depend on."""
 
 import contextlib
+import importlib.metadata
 import os
 import platform
 from typing import Any
@@ -25,8 +26,8 @@ def describe_machine(rates: Rates, device: str) -> dict[str, Any]:
     }
     for name in ('openvino', 'onnxruntime'):
         try:
-            versions[name] = __import__(name).__version__
-        except ImportError:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
             versions[name] = None
     return {
         'cpu': cpu,

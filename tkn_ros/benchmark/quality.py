@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tkn_ros.benchmark.rows import STEP, Row
-from tkn_ros.model.tkn import TKN
+from tkn_ros.model.build import Network
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.quality import future_of, predict_clip
@@ -15,7 +15,7 @@ from tkn_ros.video.metrics import psnr_and_ssim
 
 def add_quality(
     rows: list[Row],
-    model: TKN,
+    model: Network,
     clips: Sequence[np.ndarray],
     window: int,
     threads: int = 0,
@@ -44,8 +44,20 @@ def add_quality(
         row.psnr_loss_db = reference[0] - known[key][0]
 
 
+def format_quality(rows: Sequence[Row]) -> str:
+    """One line for each backend."""
+    first: dict[tuple[str, str], Row] = {}
+    for row in rows:
+        first.setdefault((row.backend, row.precision), row)
+    return '\n'.join(
+        f'{row.backend + " " + row.precision:24} PSNR {row.psnr_db:6.2f} dB  '
+        f'SSIM {row.ssim:.4f}  loss {row.psnr_loss_db:+.3f} dB'
+        for row in first.values()
+    )
+
+
 def _figures(
-    model: TKN, backend: Backend, clips: Sequence[np.ndarray], window: int
+    model: Network, backend: Backend, clips: Sequence[np.ndarray], window: int
 ) -> tuple[float, float]:
     figures = [
         psnr_and_ssim(predict_clip(model, backend, clip, window), future_of(model, clip, window))

@@ -86,7 +86,7 @@ class Row:
 def format_rows(rows: Sequence[Row]) -> str:
     """A table for people; the one that `auto` takes is starred."""
     lines = [
-        f'{"backend":24} {"ms":>8} {"p99":>8} {"fps":>8} {"naive/":>7} {"floor":>6} '
+        f'{"backend":24} {"ms":>8} {"p99":>8} {"fps":>8} {"naive/":>7} {"roofline":>8} '
         f'{"MB":>6}  encode + predict + draw'
     ]
     for row in rows:
@@ -94,7 +94,7 @@ def format_rows(rows: Sequence[Row]) -> str:
         name = f'{row.backend} {row.precision}{" *" if row.chosen else ""}'
         lines.append(
             f'{name:24} {row.ms_median:8.2f} {row.ms_p99:8.2f} {row.fps:8.0f} '
-            f'{row.ratio_to_naive:7.2f} {_number(row.roofline_percent, "%"):>6} '
+            f'{row.ratio_to_naive:7.2f} {_number(row.roofline_percent, "%"):>8} '
             f'{_number(row.cuda_peak_mb or row.resident_mb):>6}  {stages}'
         )
     return '\n'.join(lines)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from tkn_ros.model.build import build
+from tkn_ros.model.build import Network, build
 from tkn_ros.model.checkpoints import PAPER_FORM_WEIGHTS, load_checkpoint
-from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.model.tkn import TKNConfig
 
 
-def load_network(name: str) -> TKN:
+def load_network(name: str) -> Network:
     """'full', 'bundled', 'paper-form' or a file -> the network, in evaluation mode on the CPU."""
     if name == 'full':
         torch.manual_seed(0)

@@ -59,7 +59,7 @@ def measure(
 ) -> list[Row]:
     """All backends of `names` (name, precision) and the naive model at one setting.
 
-    The turns go on for `seconds`, but at least `least` times. A backend that cannot be had is
+    The turns last `seconds`, but at least `least` times. A backend that cannot be had is
     reported by `say` and left out.
 
     Args:
@@ -67,7 +67,7 @@ def measure(
         setting: what is predicted.
         names: (name, precision) of each backend.
         rates: of this machine.
-        seconds: how long the turns go on.
+        seconds: how long the turns last.
         threads: of the CPU; 0 for the number that torch uses.
         cached: whether converted graphs may be kept and used.
         least: rounds at least.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tkn_ros.commands.options import add_weights, positive
+from tkn_ros.commands.options import add_force, add_weights, frames_ahead, positive
 
 DESCRIPTION = (
     'Writes the network as ONNX, OpenVINO IR or a PyTorch program (torch.export), reads it again '
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--parts',
         choices=('whole', 'stages'),
-        default='whole',
-        help='whole: one graph, frames in, frames and keypoints out; stages: '
-        'encode, predict and draw apart, to keep a window of keypoints '
-        '(default: %(default)s)',
+        default='',
+        help='whole: one graph, frames in, frames and keypoints out; stages: its parts, for '
+        'programs that keep a window of keypoints (default: whole; stages for weights whose '
+        'keypoints are followed, as those of the bundled ones)',
     )
-    parser.add_argument('--horizon', type=positive, default=10, metavar='FRAMES')
+    parser.add_argument('--horizon', type=frames_ahead, default=10, metavar='FRAMES')
     parser.add_argument(
         '--window',
         type=positive,
@@ -46,13 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='COUNT',
         help='batch size (default: %(default)s)',
     )
+    add_force(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Export, check and print."""
     from tkn_ros.model.checkpoints import load_checkpoint
-    from tkn_ros.streaming.export import export
+    from tkn_ros.output_files import check_output_folder
+    from tkn_ros.streaming.export import DESCRIPTION_FILE, export
 
+    check_output_folder(
+        options.out, filter(None, [options.weights]), options.force, [DESCRIPTION_FILE]
+    )
     model = load_checkpoint(options.weights)
     for done in export(
         model,

@@ -1,18 +1,48 @@
 """Options that several commands share."""
 
 import argparse
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+MAX_HORIZON = 1000  # frames
+MOST = 1_000_000  # of anything that is counted by an option
+
+
+def _number(
+    text: str, kind: Callable[[str], Any], least: float, below: float, expected: str
+) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        value = math.nan
+    if not least <= value < below:
+        raise argparse.ArgumentTypeError(f'{text[:40]}: expected {expected}')
+    return value
 
 
 def positive(text: str) -> int:
-    """A whole number of at least 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'{text}: expected a whole number of at least 1')
+    """A whole number from 1 to a million."""
+    return _number(text, int, 1, MOST + 1, f'a whole number from 1 to {MOST}')
+
+
+def frames_ahead(text: str) -> int:
+    """A horizon: 1 to 1000 frames, as the node has it."""
+    value = positive(text)
+    if value > MAX_HORIZON:
+        raise argparse.ArgumentTypeError(f'{text}: expected 1 to {MAX_HORIZON} frames')
     return value
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2^63 - 1."""
+    return _number(text, int, 0, 2**63, 'a whole number from 0 to 2^63 - 1')
+
+
+def duration(text: str) -> float:
+    """A finite number of at least 0."""
+    return _number(text, float, 0, math.inf, 'a number of at least 0')
 
 
 def share(text: str) -> tuple[float, float]:
@@ -55,6 +85,13 @@ def add_cache(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """--force."""
+    parser.add_argument(
+        '--force', action='store_true', help='replace what is there already, but never an input'
+    )
+
+
 def cache_folder(options: argparse.Namespace) -> Path:
     """What --cache says."""
     from tkn_ros.datasets.prepared import default_folder
@@ -72,6 +109,17 @@ def add_device(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_horizon(parser: argparse.ArgumentParser, what: str) -> None:
+    """--horizon; what: of which frames it is the number."""
+    parser.add_argument(
+        '--horizon',
+        type=frames_ahead,
+        default=10,
+        metavar='FRAMES',
+        help=f'{what} (default: %(default)s)',
+    )
+
+
 def add_weights(parser: argparse.ArgumentParser) -> None:
     """--weights, the bundled ones by default."""
     parser.add_argument(
@@ -79,4 +127,30 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         default='',
         metavar='FILE',
         help='a .safetensors file (default: the bundled weights)',
+    )
+
+
+def add_table_data(parser: argparse.ArgumentParser) -> None:
+    """--data, --test and --horizon of the tables whose networks are trained first."""
+    parser.add_argument(
+        '--data',
+        nargs='+',
+        required=True,
+        metavar='PATH',
+        help='what to train on: whatever `tkn train` reads',
+    )
+    parser.add_argument(
+        '--test',
+        nargs='+',
+        default=[],
+        metavar='PATH',
+        help='what to test on (default: the test split of data sets that have '
+        'one, otherwise the last fifth of each recording)',
+    )
+    parser.add_argument(
+        '--horizon',
+        type=frames_ahead,
+        default=20,
+        metavar='FRAMES',
+        help='frames to predict in the test (default: %(default)s)',
     )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tkn_ros.commands.options import add_device, add_weights, positive
+from tkn_ros.commands.options import (
+    add_device,
+    add_force,
+    add_horizon,
+    add_weights,
+    positive,
+)
 
 if TYPE_CHECKING:
-    from tkn_ros.model.tkn import TKN
+    from tkn_ros.baselines.networks import AnyNetwork
+    from tkn_ros.model.build import Network
     from tkn_ros.video.source import Source
 
 DESCRIPTION = (
@@ -17,7 +25,7 @@ DESCRIPTION = (
     'frame that had been predicted for it, HORIZON frames at a time, and then the HORIZON frames '
     'after the end of the video. OUT is an .mp4, a .gif, an .mcap (sensor_msgs/Image on '
     '/tkn/predicted_frames, stamped with the future time that they show) or else a folder of '
-    'images. Instead an .npz takes the keypoints, predicted anew from every frame: frame (P,), '
+    'images. Instead an .npz takes the keypoints, predicted again from every frame: frame (P,), '
     'observed (P, K, 2), predicted (P, HORIZON, K, 2), active (P, K), sigma (P, HORIZON, K) and '
     'id (P, K), in pixels of the video, x right and y down, 0 at the centre of a pixel.'
 )
@@ -37,13 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='.mp4, .gif, .mcap, a folder, or .npz for keypoints',
     )
     add_weights(parser)
-    parser.add_argument(
-        '--horizon',
-        type=positive,
-        default=10,
-        metavar='FRAMES',
-        help='frames predicted at a time (default: %(default)s)',
-    )
+    add_horizon(parser, 'frames predicted at a time')
     parser.add_argument(
         '--size',
         type=positive,
@@ -62,22 +64,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--fps', type=float, help='of the video, in place of its own')
     parser.add_argument('--topic', help='of rosbags with several image topics, which one')
+    add_force(parser)
     add_device(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Predict and write."""
+    from tkn_ros.baselines.checkpoints import load_network
     from tkn_ros.model.checkpoints import load_checkpoint
     from tkn_ros.model.devices import select_device
+    from tkn_ros.output_files import check_output_file, check_output_folder, check_parent
     from tkn_ros.streaming.predict_video import check_out
     from tkn_ros.video.open import open_source
 
     check_out(options.out)
-    write = _write_frames
+    check_parent(options.out)
+    inputs = [options.video, *([options.weights] if options.weights else [])]
+    check = check_output_file if Path(options.out).suffix else check_output_folder
+    check(options.out, inputs, options.force)
+    write: Callable[[Any, Source, argparse.Namespace], str] = _write_frames
     if Path(options.out).suffix.lower() == '.npz':
         write = _write_keypoints
         _refuse_options_of_frames(options)
-    model = load_checkpoint(options.weights, select_device(options.device))
+    load = load_checkpoint if write is _write_keypoints else load_network
+    model = load(options.weights, select_device(options.device))
     with open_source(options.video, options.topic, options.fps) as source:
         wrote = write(model, source, options)
         if source.bad_count:
@@ -97,7 +107,7 @@ def _refuse_options_of_frames(options: argparse.Namespace) -> None:
             )
 
 
-def _write_frames(model: TKN, source: Source, options: argparse.Namespace) -> str:
+def _write_frames(model: AnyNetwork, source: Source, options: argparse.Namespace) -> str:
     from tkn_ros.streaming.predict_video import predict_video
 
     size = (options.size[1], options.size[0]) if options.size else None
@@ -107,7 +117,7 @@ def _write_frames(model: TKN, source: Source, options: argparse.Namespace) -> st
     return f'{count} predicted frames'
 
 
-def _write_keypoints(model: TKN, source: Source, options: argparse.Namespace) -> str:
+def _write_keypoints(model: Network, source: Source, options: argparse.Namespace) -> str:
     from tkn_ros.streaming.keypoint_rows import predict_keypoints, write_rows
 
     rows = predict_keypoints(model, source, options.horizon)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
-from tkn_ros.commands.options import add_cache, cache_folder, positive
+from tkn_ros.commands.options import (
+    add_cache,
+    add_device,
+    add_force,
+    add_table_data,
+    cache_folder,
+    duration,
+    positive,
+    seed,
+)
+from tkn_ros.commands.tables_trained import add_trained
 
 LEAST_SIDE = 16  # [pixel]: the kernels of 2x2 pixels take six rows off before the maps are that low
 
@@ -18,7 +29,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'sizes', help='Tables III, IV, V, VII, IX: parameters and multiply-accumulates'
     )
     sizes.add_argument('--json', metavar='FILE', help='write the rows here as well')
+    add_force(sizes)
     sizes.set_defaults(kind=_sizes)
+
+    speed = kinds.add_parser(
+        'speed',
+        help="Table I's test columns and Table IV: every network timed on equal input",
+        description='Times all networks of Table I and two of today in turns: 64x64x3, 10 -> 20 '
+        'frames, and 128x128x3, 4 -> 4, batch 1; each in eager PyTorch and on its fastest runtime. '
+        'The first time it converts networks for some minutes, and keeps their graphs.',
+    )
+    speed.add_argument(
+        '--seconds',
+        type=duration,
+        default=60.0,
+        help='how long each of the two races lasts (default: %(default)s)',
+    )
+    speed.add_argument(
+        '--networks',
+        nargs='+',
+        default=[],
+        metavar='NAME',
+        help='these alone: names as of `tkn train --model`, tkn, tkn-wo-tp, tkn-sequential',
+    )
+    speed.add_argument(
+        '--threads', type=positive, default=0, help="of the CPU (default: PyTorch's number)"
+    )
+    speed.add_argument('--json', metavar='FILE', help='write the rows here as well')
+    speed.add_argument(
+        '--out',
+        default='out/tables',
+        metavar='DIR',
+        help='where converted graphs are kept (default: %(default)s)',
+    )
+    add_force(speed)
+    add_device(speed)
+    speed.set_defaults(kind=_speed)
 
     ablations = kinds.add_parser(
         'ablations',
@@ -26,21 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description='Trains every detector and predictor of Tables V to IX for the same number of '
         'steps. Stopped, it goes on where it was when called again.',
     )
-    ablations.add_argument(
-        '--data',
-        nargs='+',
-        required=True,
-        metavar='PATH',
-        help='what to train on: whatever `tkn train` reads',
-    )
-    ablations.add_argument(
-        '--test',
-        nargs='+',
-        default=[],
-        metavar='PATH',
-        help='what to test on (default: the test split of data sets that have '
-        'one, otherwise the last fifth of each recording)',
-    )
+    add_table_data(ablations)
     ablations.add_argument(
         '--budget',
         type=positive,
@@ -62,13 +94,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='TABLE',
         help='V, VI, VII, VIII, IX (default: all)',
     )
-    ablations.add_argument(
-        '--horizon',
-        type=positive,
-        default=20,
-        metavar='FRAMES',
-        help='frames to predict in the test (default: %(default)s)',
-    )
     ablations.add_argument('--batch', type=positive, default=32, help='default: %(default)s')
     ablations.add_argument(
         '--size',
@@ -77,36 +102,70 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='PIXELS',
         help='side of the square frames, a multiple of 4 (default: %(default)s)',
     )
-    ablations.add_argument('--seed', type=int, default=0)
+    ablations.add_argument('--seed', type=seed, default=0)
+    add_force(ablations)
     add_cache(ablations)
     ablations.set_defaults(kind=_ablations)
 
+    add_trained(kinds)
+
 
 def run(options: argparse.Namespace) -> None:
-    """`tkn tables sizes` or `tkn tables ablations`."""
+    """One of the kinds of tables."""
     options.kind(options)
 
 
 def _sizes(options: argparse.Namespace) -> None:
+    from tkn_ros.output_files import check_output_file
     from tkn_ros.paper.sizes import format_sizes, size_rows, sizes_as_json, write_json
 
+    if options.json:
+        check_output_file(options.json, force=options.force)
     rows = size_rows()
     if options.json:
         write_json(options.json, sizes_as_json(rows))
     print(format_sizes(rows))
 
 
+def _speed(options: argparse.Namespace) -> None:
+    import torch
+
+    from tkn_ros.model.devices import select_device
+    from tkn_ros.output_files import check_output_file
+    from tkn_ros.paper.sizes import write_json
+    from tkn_ros.paper.speed import NETWORKS, measure_speed
+    from tkn_ros.paper.speed_table import format_speed
+
+    unknown = [name for name in options.networks if name not in NETWORKS]
+    if unknown:
+        raise ValueError(
+            f'--networks: "{unknown[0]}" is unknown; use some of {", ".join(NETWORKS)}'
+        )
+    if options.json:
+        check_output_file(options.json, force=options.force)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    device = select_device(options.device)
+    graphs = Path(options.out) / 'graphs'
+    speed = measure_speed(graphs, options.seconds, device, options.networks or NETWORKS)
+    if options.json:
+        write_json(options.json, speed.as_json())
+    print(format_speed(speed))
+
+
 def _ablations(options: argparse.Namespace) -> None:
     from tkn_ros.datasets.clips import load_clips
     from tkn_ros.datasets.find import find_recordings
     from tkn_ros.datasets.recording import TEST, TRAIN
-    from tkn_ros.paper.ablations import format_ablations, run_ablations
+    from tkn_ros.output_files import check_output_folder
+    from tkn_ros.paper.ablations import RESULTS, format_ablations, run_ablations
 
+    check_output_folder(options.out, [*options.data, *options.test], options.force, [RESULTS])
     if options.size % 4 or options.size < LEAST_SIDE:
         raise ValueError(f'--size is {options.size}, expected a multiple of 4 from {LEAST_SIDE} on')
     cache = cache_folder(options)
 
-    def read(paths, **which):
+    def read(paths: list[str], **which: Any) -> list[Any]:
         return [
             clip.frames for clip in load_clips(paths, options.size, options.size, cache, **which)
         ]

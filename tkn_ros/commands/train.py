@@ -9,10 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tkn_ros.commands.options import add_data, add_device, cache_folder, positive
+from tkn_ros.commands.options import (
+    add_data,
+    add_device,
+    add_force,
+    cache_folder,
+    duration,
+    frames_ahead,
+    positive,
+    seed,
+)
 
 if TYPE_CHECKING:
-    from tkn_ros.training.config import TrainConfig
+    from tkn_ros.baselines.networks import AnyNetwork
+    from tkn_ros.training.config import RunOptions, TrainConfig
     from tkn_ros.training.processes import Processes
     from tkn_ros.training.settings import Settings
 
@@ -37,6 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
     )
     parser.add_argument(
+        '--model',
+        metavar='NAME',
+        help=(
+            'tkn (the default), or a network that predicts frames without keypoints: convlstm, '
+            'predrnn, predrnnv2, phydnet, slamp, e3d-lstm, grid-keypoint, struct-vrnn, simvpv2, '
+            'dmvfn; they take the preset frames'
+        ),
+    )
+    parser.add_argument(
         '--init',
         metavar='WEIGHTS',
         help=('start from these weights: a .safetensors file, or "default" for the bundled ones'),
@@ -46,10 +65,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--steps', type=positive, help='of each stage')
     parser.add_argument(
-        '--minutes', type=float, default=0.0, help='stop after so long, reading the data included'
+        '--minutes',
+        type=duration,
+        default=0.0,
+        help='stop after so long, reading the data included',
     )
     parser.add_argument('--batch', type=positive, help='examples of a step, over all processes')
-    parser.add_argument('--seed', type=int)
+    parser.add_argument('--seed', type=seed)
     parser.add_argument(
         '--size',
         type=positive,
@@ -59,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--window', type=positive, help='frames observed')
     parser.add_argument(
         '--horizon',
-        type=positive,
+        type=frames_ahead,
         help='frames predicted in joint training and when the result is evaluated',
     )
     parser.add_argument(
@@ -75,12 +97,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='go on with the run in --out; its own settings and data hold',
     )
     parser.add_argument(
-        '--save-every', type=float, default=60.0, metavar='SECONDS', help='default: %(default)s'
+        '--save-every', type=duration, default=60.0, metavar='SECONDS', help='default: %(default)s'
     )
     parser.add_argument(
-        '--picture-every', type=float, default=120.0, metavar='SECONDS', help='default: %(default)s'
+        '--picture-every',
+        type=duration,
+        default=120.0,
+        metavar='SECONDS',
+        help='default: %(default)s',
     )
     parser.add_argument('--no-tensorboard', action='store_true')
+    parser.add_argument(
+        '--keep-checkpoints',
+        action='store_true',
+        help='keep every checkpoint that is saved, in the folder checkpoints',
+    )
+    add_force(parser)
     add_device(parser)
 
 
@@ -104,8 +136,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _run(options: argparse.Namespace, device: str, processes: Processes) -> None:
+    from tkn_ros.output_files import check_output_file, check_output_folder
     from tkn_ros.training.config import RunOptions, TrainConfig, difference
-    from tkn_ros.training.run_folder import RunFolder
+    from tkn_ros.training.run_folder import FILES, RunFolder
     from tkn_ros.training.trainer import train
 
     folder = RunFolder(options.out)
@@ -113,6 +146,11 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
         raise ValueError(
             f'{options.out} holds a training run already; go on with --resume or give another --out'
         )
+    if not (options.resume and folder.exists):
+        init = [options.init] if options.init and options.init != 'default' else []
+        check_output_folder(options.out, [*options.data, *options.test], options.force)
+        for name in FILES:
+            check_output_file(Path(options.out) / name, [*init, *options.data], options.force)
     config = _train_config(options) if options.data else None
     if options.resume and folder.exists:
         found = TrainConfig.from_dict(folder.read())
@@ -138,6 +176,7 @@ def _run(options: argparse.Namespace, device: str, processes: Processes) -> None
         options.save_every,
         options.picture_every,
         not options.no_tensorboard,
+        options.keep_checkpoints,
     )
     model = train(config, options.out, run_options, processes, options.resume)
     if processes.is_main:
@@ -156,15 +195,33 @@ def _train_config(options: argparse.Namespace) -> TrainConfig:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from tkn_ros.model.checkpoints import load_checkpoint
+    from tkn_ros.baselines.checkpoints import load_network
+    from tkn_ros.baselines.frames import BaselineConfig
+    from tkn_ros.baselines.networks import name_of
+    from tkn_ros.model.checkpoints import ARCHITECTURE
+    from tkn_ros.model.tkn import TKNConfig
     from tkn_ros.training.settings import STAGES, load_settings
 
-    settings, says_model = load_settings(options.config or ('adapt' if options.init else 'camera'))
-    if options.init and not says_model:
-        path = '' if options.init == 'default' else options.init
-        settings = replace(settings, model=load_checkpoint(path).config)
+    init = None
+    if options.init:
+        init = load_network('' if options.init == 'default' else options.init).config
+    network = options.model or (name_of(init) if init else '')
+    if init and network != name_of(init):
+        raise ValueError(
+            f'--model {network}, and the weights of --init are of {name_of(init)}: leave --model '
+            'out, or give other weights'
+        )
+    usual = 'adapt' if init else 'camera'
+    if network not in ('', ARCHITECTURE):
+        usual = 'frames'
+    settings, says_model = load_settings(options.config or usual, network)
+    without = isinstance(settings.model, BaselineConfig)
+    if init and not says_model:
+        settings = replace(settings, model=init)
         settings = _adapted(settings, options)
     if options.joint:
+        if without:
+            raise ValueError('--joint: a network without keypoints is always so trained')
         if settings.model.following:
             raise ValueError(
                 '--joint: followed keypoints cannot be trained end to end; leave it out, or take '
@@ -184,12 +241,13 @@ def _settings(options: argparse.Namespace) -> Settings:
         settings = replace(settings, **{name: stage})
     model = settings.model
     if options.size:
-        stride = 8 if model.following else model.detector.total_stride
-        if options.size % stride:
-            raise ValueError(f'--size is {options.size}, expected a multiple of {stride}')
+        if isinstance(model, TKNConfig):  # others say themselves what they take
+            stride = 8 if model.following else model.detector.total_stride
+            if options.size % stride:
+                raise ValueError(f'--size is {options.size}, expected a multiple of {stride}')
         model = replace(model, height=options.size, width=options.size)
     if options.window:
-        if model.predictor.kind == 'mlp':
+        if isinstance(model, TKNConfig) and model.predictor.kind == 'mlp':
             model = replace(
                 model,
                 window=options.window,
@@ -201,9 +259,10 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 def _adapted(settings: Settings, options: argparse.Namespace) -> Settings:
     """The stages of a config for any weights, as far as these have them."""
+    from tkn_ros.baselines.frames import BaselineConfig
     from tkn_ros.training.settings import FOLLOWING_ONLY
 
-    if settings.model.following:
+    if settings.model.following or isinstance(settings.model, BaselineConfig):
         return settings
     stages = tuple(s for s in settings.stages if s not in FOLLOWING_ONLY)
     if not options.config and not settings.model.background:
@@ -211,7 +270,9 @@ def _adapted(settings: Settings, options: argparse.Namespace) -> Settings:
     return replace(settings, stages=stages)
 
 
-def _evaluate(options: argparse.Namespace, config: TrainConfig, run_options, model) -> None:
+def _evaluate(
+    options: argparse.Namespace, config: TrainConfig, run_options: RunOptions, model: AnyNetwork
+) -> None:
     from tkn_ros.datasets.clips import load_clips, long_enough
     from tkn_ros.datasets.find import knows_split
     from tkn_ros.datasets.recording import TEST

@@ -104,7 +104,7 @@ def load_clips(
                 continue
             if prepared.bad_count:
                 say(
-                    f'{recording.name}: {prepared.bad_count} damaged places were passed over '
+                    f'{recording.name}: {prepared.bad_count} damaged places were skipped '
                     f'(first: {prepared.bad_frames[0]}); {len(prepared.frames)} frames are good'
                 )
             clips += _cut(recording, prepared, part)
@@ -215,6 +215,12 @@ def start_of_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> int:
 
 
 def run_with_most_motion(clip: np.ndarray, length: int, tries: int = 50) -> np.ndarray:
-    """The frames of that run: (length, ..)."""
+    """The frames of the run that `start_of_most_motion` finds: (length, H, W, 3).
+
+    Args:
+        clip: (T, H, W, 3) uint8.
+        length: frames of a run.
+        tries: how many starts are compared.
+    """
     start = start_of_most_motion(clip, length, tries)
     return clip[start : start + length]

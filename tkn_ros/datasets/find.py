@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,11 @@ from tkn_ros.datasets.human36m import human36m_recordings, is_human36m
 from tkn_ros.datasets.kth import is_kth, kth_recordings
 from tkn_ros.datasets.moving_mnist import mnist_file, moving_mnist_recording
 from tkn_ros.datasets.recording import Recording, recording_of, source_hash, state_of
+from tkn_ros.video.arrays import load_arrays, open_array
 from tkn_ros.video.files import image_files, natural_key
 from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.limits import check_pixels
+from tkn_ros.video.open import check_recording
 from tkn_ros.video.source import DEFAULT_FPS, Source
 
 VIDEO_SUFFIXES = frozenset(
@@ -49,12 +53,14 @@ def find_recordings(
 ) -> list[Recording]:
     """The recordings of a path, in a fixed order.
 
-    spec: anything that `open_source` opens but a live camera; a folder of such things, at any
-    depth; the folder of KTH or Human3.6M; a file of MNIST digits, or its folder, for Moving MNIST;
-    an .npy, or an .npz whose first array it is, with (T, H, W, 3) uint8; or "synthetic",
-    "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes, "glyphs.." likewise for
-    letters that bounce over a plain ground.
-    size: (height, width) that the frames are wanted in, for what is rendered.
+    Args:
+        spec: anything that `open_source` opens but a live camera; a folder of such things, at any
+            depth; the folder of KTH or Human3.6M; a file of MNIST digits, or its folder, for Moving
+            MNIST; an .npy, or an .npz whose first array it is, with (T, H, W, 3) uint8; or
+            "synthetic", "synthetic:COUNT" or "synthetic:COUNT:SEED" for rendered scenes, "glyphs.."
+            likewise for letters that bounce over a plain ground.
+        topic: of rosbags with several image topics, which one.
+        size: (height, width) that the frames are wanted in, for what is rendered [pixel].
 
     Raises:
         VideoError: if there is no such thing, or nothing in it.
@@ -71,6 +77,8 @@ def find_recordings(
         raise VideoError(
             f'{path}: no such file or folder; give a video, a folder, a rosbag, or "synthetic"'
         )
+    if not path.is_dir():
+        check_recording(path)
     digits = mnist_file(path)
     if digits:
         return [moving_mnist_recording(digits)]
@@ -92,7 +100,7 @@ def find_recordings(
 
 
 def absolute(spec: str | Path) -> str:
-    """The same for `find_recordings`, whatever the working directory; links are not followed."""
+    """The same for `find_recordings`, in any working directory; links are not followed."""
     path = Path(spec).expanduser()
     if _SYNTHETIC.fullmatch(str(spec)) or not path.exists():
         return str(spec)
@@ -116,7 +124,7 @@ def _inside(folder: Path, topic: str | None) -> Iterator[Recording]:
         elif path.suffix.lower() in VIDEO_SUFFIXES | BAG_SUFFIXES:
             yield recording_of(path, topic)
         elif path.suffix in ARRAY_SUFFIXES:
-            yield Recording(str(path), lambda path=path: ArrayFile(path), state_of(path))
+            yield Recording(str(path), partial(ArrayFile, path), state_of(path))
 
 
 class ArrayFile(Source):
@@ -124,16 +132,22 @@ class ArrayFile(Source):
 
     def __init__(self, path: Path) -> None:
         super().__init__(str(path))
-        try:
-            data = np.load(path, mmap_mode='r' if path.suffix == '.npy' else None)
-            self._frames = data if path.suffix == '.npy' else data[data.files[0]]
-        except (OSError, ValueError, IndexError, EOFError) as error:
-            raise VideoError(f'{path}: not a whole NumPy file ({error}); save it again') from None
+        if path.suffix == '.npy':
+            self._frames = open_array(path)
+        else:
+            arrays = load_arrays(path)
+            if not arrays:
+                raise VideoError(f'{path}: holds no array; save it again by numpy.savez')
+            self._frames = next(iter(arrays.values()))
         shape = self._frames.shape
         if self._frames.dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
             raise VideoError(
                 f'{path}: holds {self._frames.dtype} {shape}; expected uint8 (T, H, W, 3), RGB'
             )
+        try:
+            check_pixels(shape[1], shape[2])
+        except VideoError as error:
+            raise VideoError(f'{path}: {error}') from None
         self.fps, self.height, self.width = DEFAULT_FPS, shape[1], shape[2]
 
     def _read(self) -> Iterator[Frame]:
@@ -142,7 +156,7 @@ class ArrayFile(Source):
 
 
 class SyntheticClips(Source):
-    """Rendered clips of 40 frames one after the other, a different one for each seed.
+    """Rendered clips of 40 frames in sequence, a different one for each seed.
 
     Args:
         kind: 'random' (scenes) or 'glyphs', see `render_clip`.
@@ -200,7 +214,7 @@ def _synthetic(name: str, clips: int, seed: int, size: tuple[int, int]) -> Recor
 
 
 def knows_split(spec: str | Path, topic: str | None = None) -> bool:
-    """Whether the data of a path tells what is for training and what for testing."""
+    """Whether the data at a path defines a training and a test split."""
     return any(recording.split for recording in find_recordings(spec, topic))
 
 

@@ -29,7 +29,7 @@ def human36m_recordings(folder: str | Path) -> list[Recording]:
 
     The action is taken from the name as the data set has it: "Walking 1.54138969.mp4", or
     "s_09_act_02_.."; the number of the camera and of the trial are left out of the label. Masks
-    and the like, whose paths say so, are passed over.
+    and the like, whose paths say so, are skipped.
 
     Raises:
         VideoError: if no subject's folder holds any.

@@ -40,7 +40,9 @@ def kth_recordings(folder: str | Path) -> list[Recording]:
     ranges = _ranges(folder)
     recordings = []
     for path in files:
-        person, action, _ = _FILE.fullmatch(path.name).groups()
+        found = _FILE.fullmatch(path.name)
+        assert found is not None  # `_files` has looked
+        person, action, _ = found.groups()
         split = TRAIN if int(person) <= LAST_TRAINING_PERSON else TEST
         recordings.append(
             recording_of(

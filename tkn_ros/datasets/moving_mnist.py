@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from tkn_ros.datasets.recording import Recording, source_hash, state_of
 from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.limits import check_unpacked
 from tkn_ros.video.source import Source
 
 SIDE, DIGIT = 64, 28
@@ -35,14 +37,15 @@ def read_digits(path: str | Path) -> np.ndarray:
     """(N, 28, 28) uint8 of an IDX file, plain or .gz; VideoError if it is none, or not whole."""
     path = Path(path)
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == '.gz' else path.read_bytes()
-        magic, count, height, width = struct.unpack('>4I', data[:16])
+        opener = gzip.open if path.suffix == '.gz' else open
+        with opener(path, 'rb') as file:
+            magic, count, height, width = struct.unpack('>4I', file.read(16))
+            check_unpacked(count * height * width, str(path))
+            data = file.read(count * height * width)
         if magic != _IMAGES_MAGIC:
             raise ValueError(f'its first number is {magic}, not {_IMAGES_MAGIC}')
-        return np.frombuffer(data, np.uint8, count * height * width, 16).reshape(
-            count, height, width
-        )
-    except (OSError, EOFError, ValueError, struct.error) as error:
+        return np.frombuffer(data, np.uint8, count * height * width).reshape(count, height, width)
+    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
         raise VideoError(
             f'{path}: no whole file of MNIST images ({error}); '
             'expected t10k-images-idx3-ubyte.gz or the like'
@@ -50,7 +53,7 @@ def read_digits(path: str | Path) -> np.ndarray:
 
 
 class MovingMnist(Source):
-    """`clips` clips of `FRAMES` frames one after the other, two digits each; depends on the seed.
+    """`clips` clips of `FRAMES` frames in sequence, two digits each; depends on the seed.
 
     Directions are random, and a digit bounces off the border; both move 3 to 5 pixels a frame.
 

@@ -15,7 +15,7 @@ from tkn_ros.video.frame import Frame, VideoError
 def originals(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Iterator[np.ndarray]]]:
     """Each clip with its frames at their own size, (H, W, 3) uint8 RGB, one at a time.
 
-    A recording with several clips is read once; what a reader leaves of a clip is passed over
+    A recording with several clips is read once; frames of a clip that were not read are skipped
     when the next one is asked for. Clips without a recording give the frames that they hold.
 
     Raises VideoError where a recording has fewer frames than when its clips were prepared.
@@ -29,7 +29,9 @@ def originals(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Iterator[np.ndarray
 
 
 def _of_one_recording(clips: list[Clip]) -> Iterator[tuple[Clip, Iterator[np.ndarray]]]:
-    with clips[0].recording.open() as source:
+    recording = clips[0].recording
+    assert recording is not None
+    with recording.open() as source:
         at = clips[0].first
         frames = source.frames(at)
         for clip in clips:

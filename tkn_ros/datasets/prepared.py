@@ -13,8 +13,9 @@ import json
 import shutil
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -71,26 +72,28 @@ def prepare(recording: Recording, height: int, width: int, folder: str | Path) -
     settings = {**recording.identity, 'height': height, 'width': width, 'version': VERSION}
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
     path = Path(folder).expanduser() / f'{key}.npy'
-    found = _open(path)
+    found = _open(path, height, width)
     if found is None:
         _write(path, recording, height, width, settings)
-        found = _open(path)
+        found = _open(path, height, width)
         if found is None:
             raise OSError(f'{path}: cannot be read back as it was written; is the disk sound?')
     return found
 
 
-def _open(path: Path) -> Prepared | None:
+def _open(path: Path, height: int, width: int) -> Prepared | None:
     """What is prepared under that name; None if it is not there, not whole or damaged."""
     try:
         about = json.loads(path.with_suffix('.json').read_text())
-        frames = np.load(path, mmap_mode='r')
-        if frames.shape[0] != about['frames'] or _checksum(path) != about['sha256']:
+        frames = np.lib.format.open_memmap(path, mode='r')
+        if frames.shape != (about['frames'], height, width, 3) or frames.dtype != np.uint8:
             return None
-        return Prepared(
-            frames, about['fps'], about['cuts'], about['bad_count'], about['bad_frames']
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        if _checksum(path) != about['sha256']:
+            return None
+        fps, cuts = float(about['fps']), [int(cut) for cut in about['cuts']]
+        bad_frames = [str(reason) for reason in about['bad_frames']]
+        return Prepared(frames, fps, cuts, int(about['bad_count']), bad_frames)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -103,7 +106,9 @@ def _checksum(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, recording: Recording, height: int, width: int, settings: dict) -> None:
+def _write(
+    path: Path, recording: Recording, height: int, width: int, settings: dict[str, Any]
+) -> None:
     with recording.open() as source:
         try:
             _write_both(path, recording, source, height, width, settings)
@@ -112,13 +117,18 @@ def _write(path: Path, recording: Recording, height: int, width: int, settings: 
             free = shutil.disk_usage(there).free / 1e6
             raise OSError(
                 f'{path.parent}: the resized frames of {recording.name} cannot be kept '
-                f'there ({error.strerror or error}; {free:.1f} MB are free); make room '
+                f'there ({error.strerror or error}; {free:.1f} MB are free); free some space '
                 'or give another folder by --cache DIR'
             ) from None
 
 
 def _write_both(
-    path: Path, recording: Recording, source: Source, height: int, width: int, settings: dict
+    path: Path,
+    recording: Recording,
+    source: Source,
+    height: int,
+    width: int,
+    settings: dict[str, Any],
 ) -> None:
     """Both files, or after a failure none."""
     digest, stamps = hashlib.sha256(), []
@@ -141,12 +151,16 @@ def _write_both(
             raise VideoError(f'{recording.name}: no frame can be read{why}; leave it out')
         file.seek(0)
         file.write(_npy_header((len(stamps), height, width, 3)))
-        about = asdict(
-            Prepared(None, source.fps, _jumps(stamps), source.bad_count, source.bad_frames)
-        )
-        about.update(
-            frames=len(stamps), sha256=digest.hexdigest(), source=recording.name, settings=settings
-        )
+        about = {
+            'frames': len(stamps),
+            'fps': source.fps,
+            'cuts': _jumps(stamps),
+            'bad_count': source.bad_count,
+            'bad_frames': source.bad_frames,
+            'sha256': digest.hexdigest(),
+            'source': recording.name,
+            'settings': settings,
+        }
         manifest.write_text(json.dumps(about, indent=1))
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tkn_ros.video.open import open_source
 from tkn_ros.video.source import Source
@@ -30,7 +31,7 @@ class Recording:
 
     name: str
     open: Callable[[], Source]
-    identity: dict
+    identity: dict[str, Any]
     ranges: tuple[tuple[int, int | None], ...] = ((0, None),)
     label: str = ''
     subject: str = ''
@@ -38,7 +39,7 @@ class Recording:
     origin: str = 'recorded'
 
 
-def recording_of(path: Path, topic: str | None = None, **about) -> Recording:
+def recording_of(path: Path, topic: str | None = None, **about: Any) -> Recording:
     """The recording that a file or folder is; `about` are further attributes of it."""
     return Recording(
         about.pop('name', str(path)),
@@ -48,7 +49,7 @@ def recording_of(path: Path, topic: str | None = None, **about) -> Recording:
     )
 
 
-def state_of(path: Path) -> dict:
+def state_of(path: Path) -> dict[str, Any]:
     """Where a file or folder is, and all that changes when somebody changes its content."""
     files = [p for p in sorted(path.rglob('*')) if p.is_file()] if path.is_dir() else [path]
     states = [file.stat() for file in files]

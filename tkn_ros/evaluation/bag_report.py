@@ -1,8 +1,10 @@
 """How good was it: measures a bag of camera and predictions, and draws it."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +15,13 @@ from tkn_ros.evaluation.recorded_predictions import (
     Timeline,
     read_records,
 )
+from tkn_ros.evaluation.recorded_warnings import WarningCollector, draw_zones
 from tkn_ros.video.drawing import caption, draw_paths, fit, rows, side_by_side, strip
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.metrics import capped_psnr, ssim
 from tkn_ros.video.stamps import NS
 from tkn_ros.video.writers import VideoWriter, write_gif, write_image
+from tkn_ros.warning.zones import WarningSettings, Zone
 
 PROTOCOL = (
     'predicted frames against true ones resized to their size; RGB pixels in [0, 1], data '
@@ -25,6 +29,7 @@ PROTOCOL = (
     'predictions, then over steps'
 )
 EVALUATED = 60  # predictions that are measured at most, evenly spread
+NO_ZONES = WarningSettings(())
 PANEL_HEIGHT = 300  # [pixel]
 GIF_SECONDS, GIF_FPS = 6.0, 10.0
 NAMES = ('psnr', 'ssim', 'psnr_repeat_last', 'ssim_repeat_last')
@@ -65,27 +70,34 @@ class Sample:
 
 
 def report(
-    bag: str | Path, out: str | Path, camera: str = '/camera/image_raw', namespace: str = 'tkn'
-) -> dict:
+    bag: str | Path,
+    out: str | Path,
+    camera: str = '/camera/image_raw',
+    namespace: str = 'tkn',
+    settings: WarningSettings = NO_ZONES,
+) -> dict[str, Any]:
     """Measure and draw a bag of predictions.
 
     Writes prediction.mp4, prediction.gif and montage.png into the folder `out` and returns the
     figures: frames_in, predictions, dropped, psnr, ssim, psnr_repeat_last, ssim_repeat_last,
     per_step, latency_ms {p50, p99}, fps, evaluated_predictions, protocol, and those of
-    `recorded_keypoints.FIGURES` under `keypoints`. `dropped` counts the images after the first
+    `recorded_keypoints.FIGURES` under `keypoints`, and under `zones` those of the warnings that the
+    bag holds, by zone. `dropped` counts the images after the first
     predicted one for which no prediction came; latency is from the image's stamp to the publishing
-    of its keypoints. Raises VideoError where the bag lacks the topics or
-    holds no prediction.
+    of its keypoints. Raises VideoError where the bag lacks the topics, or holds no prediction whose
+    frames are all there.
 
     Args:
         bag: a rosbag2 of images and predictions.
         out: folder of the results.
         camera: topic of the images.
         namespace: of the prediction topics.
+        settings: the zones that were watched.
     """
     bag, out = Path(bag), Path(out)
-    log, timeline, steps = BagLog(), Timeline(), []
-    collector = KeypointCollector()
+    log, timeline = BagLog(), Timeline()
+    steps: list[Step] = []
+    collector, warnings = KeypointCollector(), WarningCollector(settings)
     stamps: list[int] = []
     best: Sample | None = None
     gif: list[np.ndarray] = []
@@ -93,7 +105,8 @@ def report(
         video, rate, every = None, 0.0, 1
         for record in read_records(bag, camera, namespace, timeline, log):
             collector.add(record)
-            panel = _panel(record)
+            warnings.add(record)
+            panel = _panel(record, settings.zones)
             if video is None:
                 period = (
                     float(np.median(np.diff(list(timeline.records))))
@@ -124,21 +137,28 @@ def report(
         if not log.predicted:
             raise VideoError(
                 f'{bag}: it holds no prediction; the clip may be shorter than the '
-                'window, or the predictor did not hear the camera'
+                'window, or the predictor did not receive its images'
+            )
+        if best is None:
+            raise VideoError(
+                f'{bag}: it holds predicted keypoints and no prediction with all of its frames: '
+                'they could not be drawn and recorded as fast as the camera came; choose a smaller '
+                '--output-size or a smaller --horizon'
             )
     write_gif(out / 'prediction.gif', gif or [panel], rate / every, max_width=640)
-    if best is not None:
-        write_image(out / 'montage.png', _montage(best))
-    return {**_summary(log, steps, stamps), 'keypoints': collector.figures()}
+    write_image(out / 'montage.png', _montage(best))
+    figures = {'keypoints': collector.figures(), 'zones': warnings.figures()}
+    return {**_summary(log, steps, stamps), **figures}
 
 
-def _panel(record: PredictionRecord) -> np.ndarray:
-    """The frame as it was beside the frame as it had been predicted."""
+def _panel(record: PredictionRecord, zones: Sequence[Zone]) -> np.ndarray:
+    """The frame as it was, with zones, beside the frame as it had been predicted."""
     height, width = record.image.shape[:2]
     size = (PANEL_HEIGHT, round(PANEL_HEIGHT * width / height))
     actual = fit(record.image, *size)
     if record.paths is not None:
         actual = draw_paths(record.image, record.paths, size)
+    actual = draw_zones(actual, zones, record.warnings, (height, width))
     if record.earlier_prediction is None:
         predicted, text = np.full_like(actual, 24), 'predicted: waiting for the first window'
     else:
@@ -150,11 +170,12 @@ def _panel(record: PredictionRecord) -> np.ndarray:
 
 
 def _measure(record: PredictionRecord, timeline: Timeline, steps: list[Step]) -> Sample | None:
-    """Add one prediction's figures to `steps`; None where its future is not all there."""
+    """Add one prediction's figures to `steps`; None where its future is incomplete."""
     height, width = record.frames[0].shape[:2]
     last = fit(record.image, height, width)
-    truth = [timeline.nearest(s, record.period // 2) for s in record.future_stamps]
-    if None in truth:
+    nearest = [timeline.nearest(s, record.period // 2) for s in record.future_stamps]
+    truth = [m for m in nearest if m is not None]
+    if len(truth) < len(nearest):
         return None
     steps += [Step() for _ in range(len(truth) - len(steps))]
     for step, predicted, actual in zip(steps, record.frames, truth):
@@ -189,8 +210,8 @@ def _montage(sample: Sample) -> np.ndarray:
     )
 
 
-def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict:
-    def mean(values: list) -> float | None:
+def _summary(log: BagLog, steps: list[Step], stamps: list[int]) -> dict[str, Any]:
+    def mean(values: list[Any]) -> float | None:
         return round(float(np.mean(values)), 4) if values else None
 
     per_step = [

@@ -1,7 +1,9 @@
 """The figures of a bag's report as a person reads them."""
 
+from typing import Any
 
-def table(summary: dict) -> str:
+
+def table(summary: dict[str, Any]) -> str:
     """What `make demo` prints.
 
     Args:
@@ -17,6 +19,7 @@ def table(summary: dict) -> str:
         f'predictor memory      {summary["resident_mib"]:.0f} MiB',
         '',
         *_keypoint_lines(summary['keypoints']),
+        *_zone_lines(summary['zones']),
         '',
         'step   PSNR [dB]  repeat last   SSIM   repeat last',
     ]
@@ -26,14 +29,14 @@ def table(summary: dict) -> str:
     return '\n'.join([*lines, _step_line('mean', summary)])
 
 
-def _step_line(name: str, values: dict) -> str:
+def _step_line(name: str, values: dict[str, Any]) -> str:
     return (
         f'{name:>4}   {values["psnr"]:9.2f}  {values["psnr_repeat_last"]:11.2f}   '
         f'{values["ssim"]:.3f}  {values["ssim_repeat_last"]:11.3f}'
     )
 
 
-def _keypoint_lines(figures: dict) -> list[str]:
+def _keypoint_lines(figures: dict[str, Any]) -> list[str]:
     """Where keypoints were, and whether their paths came true, beside two trivial predictors."""
 
     def text(name: str, form: str = '.2f') -> str:
@@ -49,3 +52,14 @@ def _keypoint_lines(figures: dict) -> list[str]:
         f'(a blind guess: {text("area_moving")})',
         f'moving regions with a keypoint  {text("blobs_covered"):>5}',
     ]
+
+
+def _zone_lines(zones: dict[str, dict[str, Any]]) -> list[str]:
+    """What was warned of: an event is that keypoints enter a zone."""
+    lines = ['', 'zone             entries  warned of  lead time  false alarms'] if zones else []
+    for name, f in zones.items():
+        lead = '-' if f['lead_median'] is None else f'{f["lead_median"]:.2f} s'
+        lines.append(
+            f'{name[:16]:16} {f["events"]:7}  {f["warned"]:9}  {lead:>9}  {f["false_alarms"]:12}'
+        )
+    return lines

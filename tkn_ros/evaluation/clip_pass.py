@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.baselines.frames import Baseline
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.datasets.clips import Clip
 from tkn_ros.evaluation.keypoint_figures import (
     VELOCITY_FRAMES,
@@ -20,13 +22,14 @@ from tkn_ros.evaluation.keypoint_figures import (
 )
 from tkn_ros.evaluation.point_tracks import Tracks
 from tkn_ros.evaluation.runs import EvaluationError
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.keypoint_rows import keypoint_row
+from tkn_ros.streaming.keypoint_rows import KeypointRow, keypoint_row
+from tkn_ros.streaming.make_window import make_window
 from tkn_ros.streaming.prediction import Prediction, to_pixels
-from tkn_ros.streaming.window import SlidingWindow, make_window
+from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.video.metrics import psnr_and_ssim
 
 METHODS = ('model', 'repeat_last', 'constant_velocity')
+FRAME_METHODS = METHODS[:2]  # of networks without keypoints
 LEAST = 10  # runs of a short clip: two or three are chance
 
 
@@ -38,8 +41,13 @@ class ClipFigures:
     keypoints: Figures | None
 
 
+def methods_of(model: AnyNetwork) -> tuple[str, ...]:
+    """What a network is compared by."""
+    return FRAME_METHODS if isinstance(model, Baseline) else METHODS
+
+
 def judge_clip(
-    model: TKN,
+    model: AnyNetwork,
     clip: Clip,
     images: Iterable[np.ndarray],
     horizon: int,
@@ -47,18 +55,26 @@ def judge_clip(
     judged: int = 0,
     tracks: Tracks | None = None,
 ) -> ClipFigures:
-    """Stream a clip through the window, evenly spaced at its frame rate, and judge what it says.
+    """Stream a clip through the window, evenly spaced at its frame rate, and judge predictions.
 
-    images: the clip's frames at their own size; predicted frames are compared with clip.frames,
-    at their size. most: runs whose pictures are compared, 0 for all; judged: predictions whose
-    keypoints are, 0 for none. tracks: boxes in pixels of `images`, numbered as the recording's
-    frames. Held are the pictures of the window and small grey ones of horizon + 5 frames.
+    Held are the pictures of the window and small grey ones of horizon + 5 frames.
+
+    Args:
+        model: the network.
+        clip: whose frames the predicted ones are compared with, at their size.
+        images: the clip's frames at their own size, (H, W, 3) uint8 each.
+        horizon: m, frames to predict.
+        most: runs whose pictures are compared; 0: all.
+        judged: predictions whose keypoints are judged; 0: none.
+        tracks: boxes in pixels of `images`, numbered as the recording's frames.
     """
     window, period = _make_window(model, clip)
     n = window.window
     ends = {s + n - 1 for s in run_starts(len(clip), n + horizon, horizon, most)}
     wanted = set(judged_frames(len(clip), n, horizon, judged)) if judged else set()
-    judge, waiting, grey = None, deque(), {}
+    judge: KeypointJudge | None = None
+    waiting: deque[KeypointRow] = deque()  # for the frames of their future
+    grey: dict[int, np.ndarray] = {}
     pictures = []
     for number, image in enumerate(images):
         window.push(number * period, image)
@@ -72,13 +88,14 @@ def judge_clip(
                 pictures.append(_picture_figures(window, prediction, clip.frames, number))
             if number in wanted and prediction is not None:
                 row = keypoint_row(number, prediction)
-                waiting.append(row if row.sigma.any() else row._replace(sigma=None))
-        if waiting and waiting[0].frame + horizon == number:
+                sure = row.sigma is None or not row.sigma.any()
+                waiting.append(row._replace(sigma=None) if sure else row)
+        if judge and waiting and waiting[0].frame + horizon == number:
             judge.add(grey, waiting.popleft())
     return ClipFigures(np.array(pictures), judge.figures() if judge else None)
 
 
-def _make_window(model: TKN, clip: Clip) -> tuple[SlidingWindow, int]:
+def _make_window(model: AnyNetwork, clip: Clip) -> tuple[SlidingWindow, int]:
     period = round(1e9 / clip.fps)
     return make_window(model, period_ns=period), period
 
@@ -118,17 +135,21 @@ def _picture_figures(
 def draw_by_methods(
     window: SlidingWindow, prediction: Prediction, last: np.ndarray
 ) -> Iterator[np.ndarray]:
-    """The m future frames by each of `METHODS`, (m, H, W, 3) uint8 of the newest frame's size.
+    """The m future frames by each of `methods_of`, (m, H, W, 3) uint8 of the newest frame's size.
 
-    last: (H, W, 3) uint8, the newest frame.
+    Args:
+        window: that made the prediction.
+        prediction: to draw.
+        last: (H, W, 3) uint8, the newest frame.
     """
     size, horizon = last.shape[:2], len(prediction.predicted)
     yield window.render(prediction, size)
     yield np.repeat(last[None], horizon, 0)
-    yield window.render(going_on(prediction), size)
+    if window.has_keypoints:
+        yield window.render(with_constant_velocity(prediction), size)
 
 
-def going_on(prediction: Prediction) -> Prediction:
+def with_constant_velocity(prediction: Prediction) -> Prediction:
     """The same with its keypoints at constant velocity."""
     horizon, n = len(prediction.predicted), len(prediction.observed)
     observed = torch.from_numpy(prediction.observed)
@@ -141,10 +162,20 @@ def going_on(prediction: Prediction) -> Prediction:
 
 
 def draw_run(
-    model: TKN, clip: Clip, images: Iterable[np.ndarray], start: int, horizon: int
+    model: AnyNetwork, clip: Clip, images: Iterable[np.ndarray], start: int, horizon: int
 ) -> list[np.ndarray]:
-    """`draw_by_methods` for the run that begins with frame `start`, the window being fed from one
-    window before it."""
+    """`draw_by_methods` for one run of a clip; the window is fed from one window before it.
+
+    Args:
+        model: the network.
+        clip: that has the run.
+        images: the clip's frames at their own size, (H, W, 3) uint8 each.
+        start: number of the run's first frame.
+        horizon: m, frames to predict.
+
+    Raises:
+        EvaluationError: if the clip has no such run.
+    """
     window, period = _make_window(model, clip)
     newest = start + window.window - 1
     for number, image in enumerate(images):
@@ -158,7 +189,7 @@ def draw_run(
 
 
 def constant_velocity(keypoints: Tensor, horizon: int) -> Tensor:
-    """(n, K, 3) observed -> (horizon, K, 3): x and y go on as in the last step, intensity stays."""
+    """(n, K, 3) observed -> (horizon, K, 3): constant velocity of x and y, constant intensity."""
     velocity = keypoints[-1] - keypoints[-2] if len(keypoints) > 1 else 0 * keypoints[-1]
     velocity = velocity * velocity.new_tensor([1.0, 1.0, 0.0])  # (K, 3)
     steps = torch.arange(1, horizon + 1, device=keypoints.device)[:, None, None]

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.datasets.clips import Clip
 from tkn_ros.datasets.originals import originals
-from tkn_ros.evaluation.clip_pass import LEAST, METHODS, judge_clip
+from tkn_ros.evaluation.clip_pass import LEAST, METHODS, judge_clip, methods_of
 from tkn_ros.evaluation.keypoint_figures import MOST
 from tkn_ros.evaluation.keypoint_table import (
     KEYPOINT_PROTOCOL,
@@ -20,7 +21,6 @@ from tkn_ros.evaluation.keypoint_table import (
 )
 from tkn_ros.evaluation.point_tracks import Tracks
 from tkn_ros.evaluation.runs import EvaluationError
-from tkn_ros.model.tkn import TKN
 from tkn_ros.video.metrics import PSNR_CAP
 
 NAMES = {
@@ -35,21 +35,23 @@ PROTOCOL = (
     '{most}; RGB pixels in [0, 1], data range 1, SSIM with a Gaussian window of 11 pixels (sigma '
     '1.5), channels '
     "averaged, per frame; equal frames count as {cap:.0f} dB; means over a clip's frames, then "
-    'over clips. repeat_last: the newest observed frame. '
-    'constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
+    'over clips. repeat_last: the newest observed frame'
+)
+VELOCITY_PROTOCOL = (
+    '. constant_velocity: the newest keypoints moved on by their last displacement, drawn by the '
     "model's decoder"
 )
 
 
 def compare(
-    model: TKN,
+    model: AnyNetwork,
     clips: Sequence[Clip],
     horizon: int,
     most: int = 0,
     judged: int = MOST,
     tracks: Tracks | None = None,
-) -> dict:
-    """Figures of all three predictors, the same for the same input.
+) -> dict[str, Any]:
+    """Figures of the network and of trivial predictors, the same for the same input.
 
     Returns what `--json` writes: protocol, window, horizon, height, width, clips [{name, label,
     frames, runs, <method>: {psnr, ssim}, keypoints: ..}], per_step [{step, <method>: ..}], overall
@@ -63,9 +65,14 @@ def compare(
         horizon: m, frames to predict.
         most: runs of each clip at most, evenly spread; 0 for all.
         judged: predictions of each clip whose keypoints are judged, evenly spread; 0 for none.
+            Networks without keypoints have none.
         tracks: of `read_tracks`, in pixels of the recording, of which there is one then.
     """
-    n = model.config.window
+    n, methods = model.config.window, methods_of(model)
+    has_keypoints = methods == METHODS
+    judged = judged if has_keypoints else 0
+    if tracks and not has_keypoints:
+        raise EvaluationError('tracks judge keypoints, and this network has none: leave them out')
     short = [c for c in clips if len(c) < n + horizon]
     if short or not clips:
         raise EvaluationError(
@@ -92,7 +99,7 @@ def compare(
                     'label': clip.label,
                     'frames': len(clip),
                     'runs': len(found.pictures),
-                    **_by_method(figures.mean(0)),
+                    **_by_method(figures.mean(0), methods),
                 }
             )
             if found.keypoints:
@@ -116,10 +123,12 @@ def compare(
         'width': width,
         'clips': about,
         'per_step': [
-            {'step': j + 1, **_by_method(figures)} for j, figures in enumerate(all_clips.mean(0))
+            {'step': j + 1, **_by_method(figures, methods)}
+            for j, figures in enumerate(all_clips.mean(0))
         ],
-        'overall': _by_method(all_clips.mean((0, 1))),
+        'overall': _by_method(all_clips.mean((0, 1)), methods),
     }
+    results['protocol'] += VELOCITY_PROTOCOL if has_keypoints else ''
     if judged:
         results['overall']['keypoints'] = mean_figures([clip['keypoints'] for clip in about])
         results['protocol'] += '. ' + KEYPOINT_PROTOCOL.format(most=judged, m=horizon)
@@ -128,7 +137,7 @@ def compare(
     if labels:
         chosen = np.array([clip.label for clip in clips])
         results['classes'] = {
-            label: _by_method(all_clips[chosen == label].mean((0, 1))) for label in labels
+            label: _by_method(all_clips[chosen == label].mean((0, 1)), methods) for label in labels
         }
     return results
 
@@ -139,24 +148,30 @@ def _counted(images: Iterable[np.ndarray], bar: tqdm) -> Iterator[np.ndarray]:
         bar.update()
 
 
-def _by_method(figures: np.ndarray) -> dict[str, dict[str, float]]:
+def _by_method(figures: np.ndarray, methods: Sequence[str]) -> dict[str, dict[str, float]]:
     """(methods, figures) by their names."""
     return {
         method: {name: round(float(value), 6) for name, value in zip(FIGURES, row)}
-        for method, row in zip(METHODS, figures)
+        for method, row in zip(methods, figures)
     }
 
 
-def format_comparison(results: dict) -> str:
-    """For a terminal."""
+def methods_in(results: dict[str, Any]) -> list[str]:
+    """The predictors that `compare` has figures of, the model first."""
+    return [method for method in METHODS if method in results['overall']]
 
-    def row(title: str, figures: dict) -> str:
-        cells = ''.join(f'{figures[m]["psnr"]:10.2f}{figures[m]["ssim"]:8.4f}' for m in METHODS)
+
+def format_comparison(results: dict[str, Any]) -> str:
+    """For a terminal."""
+    methods = methods_in(results)
+
+    def row(title: str, figures: dict[str, Any]) -> str:
+        cells = ''.join(f'{figures[m]["psnr"]:10.2f}{figures[m]["ssim"]:8.4f}' for m in methods)
         return f'{title[-30:]:30}{cells}'
 
     head = [
-        ' ' * 30 + ''.join(f'{NAMES[m][:17]:>18}' for m in METHODS),
-        ' ' * 30 + f'{"PSNR":>10}{"SSIM":>8}' * len(METHODS),
+        ' ' * 30 + ''.join(f'{NAMES[m][:17]:>18}' for m in methods),
+        ' ' * 30 + f'{"PSNR":>10}{"SSIM":>8}' * len(methods),
     ]
     lines = [*head, *(row(c['name'], c) for c in results['clips']), '']
     lines += [row(f'step {s["step"]}', s) for s in results['per_step']]

@@ -1,6 +1,6 @@
 """What predicted keypoints are worth, judged by the pictures alone.
 
-A referee that knows nothing of how the keypoints were made: dense optical flow says where
+A reference that is independent of how the keypoints were made: dense optical flow says where
 something moves, and pyramidal Lucas-Kanade where a point truly went. All of it is done on grey
 pictures of WIDTH pixels, 77 kB for a 4:3 frame, and one prediction needs those from
 VELOCITY_FRAMES before it to its horizon.
@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
 
-from tkn_ros.evaluation.point_tracks import Pictures, Tracks, follow_points, inside
+from tkn_ros.evaluation.point_tracks import Box, Pictures, Tracks, follow_points, inside
 from tkn_ros.streaming.keypoint_rows import KeypointRow, KeypointRows
 
 WIDTH = 320  # [pixel] of the pictures judged on
@@ -68,11 +69,16 @@ def score_keypoints(
     tracks: Tracks | None = None,
     most: int = MOST,
 ) -> Figures:
-    """The figures of one recording or clip.
+    """The figures of one recording or clip, as `KeypointJudge.figures` gives them.
 
-    grey: (T, h, WIDTH) uint8, `shrink` of each frame. size: (height, width) of the frames, whose
-    pixels rows and tracks are in; frames are numbered from 0 for grey[0] in both. Returns what
-    `KeypointJudge.figures` does.
+    Frames are numbered from 0 for grey[0].
+
+    Args:
+        grey: (T, h, WIDTH) uint8, `shrink` of each frame.
+        size: (height, width) of the frames, whose pixels rows and tracks are in.
+        rows: predictions of its frames.
+        tracks: boxes of its frames.
+        most: predictions that are judged, evenly spread.
     """
     judge = KeypointJudge(size, tracks)
     for i in judged_rows(rows, len(grey), most):
@@ -81,14 +87,27 @@ def score_keypoints(
 
 
 def judged_rows(rows: KeypointRows, frames: int, most: int = MOST) -> list[int]:
-    """Which rows are judged: those with a past and their whole future, `most` evenly spread."""
+    """Which rows are judged: of those with a past and their whole future.
+
+    Args:
+        rows: predictions.
+        frames: how many the recording has.
+        most: rows at most, evenly spread.
+    """
     horizon = rows.predicted.shape[1]
     able = np.flatnonzero((rows.frame >= EARLIEST) & (rows.frame + horizon < frames))
     return _evenly(able, most)
 
 
 def judged_frames(frames: int, window: int, horizon: int, most: int = MOST) -> list[int]:
-    """The same, as numbers of frames, where every frame from the first whole window on has one."""
+    """As `judged_rows`, as frame numbers, where each frame from the first window on has a row.
+
+    Args:
+        frames: how many the recording has.
+        window: n, frames observed.
+        horizon: m, frames to predict.
+        most: rows at most, evenly spread.
+    """
     return _evenly(np.arange(max(EARLIEST, window - 1), max(0, frames - horizon)), most)
 
 
@@ -112,13 +131,14 @@ def _one_thread() -> Iterator[None]:
 class KeypointJudge:
     """Judges one prediction after the other; see the module."""
 
-    def __init__(self, size: tuple[int, int], tracks: Tracks | None = None):
+    def __init__(self, size: tuple[int, int], tracks: Tracks | None = None) -> None:
         """size: (height, width) of the frames [pixel]."""
         self._width = size[1]
         self._tracks = tracks
         self._predictions = 0
         self._marks = _Marks()
-        self._flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        # the stub of its `calc` wants an array where None is meant
+        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def add(self, grey: Pictures, row: KeypointRow) -> None:
         """Judge a prediction.
@@ -137,7 +157,8 @@ class KeypointJudge:
         scale = self._width / WIDTH  # pixels of the source in one of grey
         flow = self._flow.calc(grey[t - FLOW_FRAMES], grey[t], None)
         _judge_places(marks, flow, now / scale)
-        persons = self._tracks.get(t) if self._tracks else None
+        tracks = self._tracks or {}
+        persons = tracks.get(t)
         if not len(now):
             marks.persons_covered += [False] * len(persons or ())
             return
@@ -164,7 +185,7 @@ class KeypointJudge:
                 (distance < ONE_SIGMA * row.sigma[:, active][:, ok]).ravel().tolist()
             )
         if persons is not None:
-            _judge_persons(marks, persons, self._tracks.get(t + m, {}), now, came, guesses)
+            _judge_persons(marks, persons, tracks.get(t + m, {}), now, came, guesses)
 
     def figures(self) -> Figures:
         """Means over what was judged, None where there was nothing.
@@ -216,8 +237,8 @@ def _judge_places(marks: _Marks, flow: np.ndarray, points: np.ndarray) -> None:
 
 def _judge_persons(
     marks: _Marks,
-    persons: dict,
-    later: dict,
+    persons: dict[int, Box],
+    later: dict[int, Box],
     now: np.ndarray,
     came: np.ndarray,
     guesses: dict[str, np.ndarray],

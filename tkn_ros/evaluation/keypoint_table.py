@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def mean_figures(clips: Sequence[Figures]) -> Figures:
     return out
 
 
-def format_keypoints(results: dict, width: int = 30) -> str:
+def format_keypoints(results: dict[str, Any], width: int = 30) -> str:
     """For a terminal, '' where no keypoints were judged; results: of `compare`."""
     overall = results['overall'].get('keypoints')
     if not overall:

@@ -1,4 +1,4 @@
-"""An independent witness of where points went, and labelled boxes of persons."""
+"""An independent tracker of points, and labelled boxes of persons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Box = tuple[float, float, float, float]  # x, y of the upper left corner, width,
 Tracks = dict[int, dict[int, Box]]  # frame, from 0 -> person -> box
 
 Pictures = np.ndarray | Sequence[np.ndarray] | Mapping[int, np.ndarray]  # by number of frame
-_LUCAS_KANADE: dict[str, Any] = {
+# its stub wants an array where None is meant
+_lucas_kanade: Any = cv2.calcOpticalFlowPyrLK
+_SETTINGS: dict[str, Any] = {
     'winSize': (15, 15),
     'maxLevel': 3,
     'criteria': (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 20, 0.03),
@@ -29,15 +31,19 @@ def follow_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pyramidal Lucas-Kanade with a forward-backward check.
 
-    grey: by number of frame (h, w) uint8; points: (N, 2) pixels of it in frame steps[0]; steps:
-    frames in the order in which to go. Returns (len(steps), N, 2) float32 and (N,) bool, which
-    were followed to the last.
+    Args:
+        grey: (h, w) uint8 by number of frame.
+        points: (N, 2) in frame steps[0] [pixel].
+        steps: numbers of frames in the order in which to go.
+
+    Returns:
+        (len(steps), N, 2) float32 positions, and (N,) bool: followed to the last.
     """
     at = np.float32(points).reshape(-1, 1, 2)
     found, path = np.ones(len(at), bool), [at[:, 0].copy()]
     for a, b in zip(steps[:-1], steps[1:]):
-        to, ok, _ = cv2.calcOpticalFlowPyrLK(grey[a], grey[b], at, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
-        back, ok_back, _ = cv2.calcOpticalFlowPyrLK(grey[b], grey[a], to, None, **_LUCAS_KANADE)  # type: ignore[call-overload]
+        to, ok, _ = _lucas_kanade(grey[a], grey[b], at, None, **_SETTINGS)
+        back, ok_back, _ = _lucas_kanade(grey[b], grey[a], to, None, **_SETTINGS)
         near = np.linalg.norm(back - at, axis=-1)[:, 0] < _MOST_BACK
         found &= (ok[:, 0] == 1) & (ok_back[:, 0] == 1) & near
         at = to

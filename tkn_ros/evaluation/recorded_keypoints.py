@@ -26,12 +26,12 @@ FIGURES = (
 class KeypointCollector:
     """A bag's pictures, small and grey, and the keypoints that were predicted from each.
 
-    Keeps the first MOST_FRAMES pictures and no more, whatever the length of the bag: the figures
+    Keeps the first MOST_FRAMES pictures and no more, for bags of any length: the figures
     are those of its beginning. Pictures of another size than the first, and those that are no later
-    than the one before, are passed over.
+    than the one before, are skipped.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.size: tuple[int, int] | None = None  # (height, width) of the images
         self.grey: list[np.ndarray] = []  # T times `shrink` of an image
         self.stamps: list[int] = []  # T, [ns]
@@ -55,7 +55,7 @@ class KeypointCollector:
 
         The steps of a prediction need not be those of the camera (a lower frame rate, jitter, a
         lost image), so positions and sigma are interpolated to the stamps of the images that came.
-        Left out are predictions whose future is not all there, and those of another horizon or
+        Left out are predictions whose future is incomplete, and those of another horizon or
         number of keypoints than most. None: nothing is left.
         """
         shapes = Counter(paths.future.shape for _, paths, _ in self.predictions)

@@ -1,6 +1,6 @@
 """Reads a bag of camera and predictions as records: what was seen, and what was predicted of it.
 
-Works on any rosbag2 with these topics, ours or one of `ros2 bag record`, with whatever definition
+Works on any rosbag2 with these topics, ours or one of `ros2 bag record`, with any definition
 of our messages it carries: keypoints without id, active and sigma, as earlier versions sent them,
 are all active, of unknown sigma, and have their index for an id. Memory is bounded: each
 record is kept only until the future that was predicted from it has been seen.
@@ -11,17 +11,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rosbags.highlevel import AnyReader, AnyReaderError
 from tqdm import tqdm
 
+from tkn_ros.streaming.picture_errors import FrameBursts
 from tkn_ros.video.drawing import KeypointPaths
 from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.stamps import NS, to_ns
+from tkn_ros.warning.decision import Level
 
-KEPT = 32  # records that stay at least, whatever their age
+KEPT = 32  # records that are kept at least, at any age
 
 
 @dataclass
@@ -34,6 +37,7 @@ class PredictionRecord:
         paths: the keypoints and where they go, in pixels of `image`; None without a prediction.
         future_stamps: m, [ns].
         frames: m predicted frames, or none.
+        warnings: what was warned of at this image, by zone.
         earlier_prediction: this frame as it had been predicted, and how long before [ns].
     """
 
@@ -42,6 +46,7 @@ class PredictionRecord:
     paths: KeypointPaths | None = None  # in pixels of `image`
     future_stamps: list[int] = field(default_factory=list)  # m, [ns]
     frames: list[np.ndarray] = field(default_factory=list)  # m predicted frames, or none
+    warnings: dict[str, Level] = field(default_factory=dict)  # by zone
     # this frame as it had been predicted, and how long before [ns]
     earlier_prediction: tuple[np.ndarray, int] | None = None
 
@@ -73,11 +78,11 @@ class Timeline:
 
     def __init__(self) -> None:
         self.records: OrderedDict[int, PredictionRecord] = OrderedDict()
-        self.pending_frames: list[tuple[int, np.ndarray]] = []
+        self.bursts = FrameBursts()
         self.horizon = 0
 
     def add_image(self, stamp: int, image: np.ndarray) -> None:
-        """A new newest record, with the longest look ahead at it, if there was one."""
+        """Add a record, with the earliest prediction of its frame, if there is one."""
         record = self.records[stamp] = PredictionRecord(stamp, image)
         for earlier in self.records.values():
             for when, frame in zip(earlier.future_stamps, earlier.frames):
@@ -85,7 +90,7 @@ class Timeline:
                     record.earlier_prediction = (frame, stamp - earlier.stamp)
                     return
 
-    def add_keypoints(self, message) -> None:
+    def add_keypoints(self, message: Any) -> None:
         """A tkn_ros/msg/PredictedKeypoints."""
         record = self.records.get(to_ns(message.header.stamp))
         if record is not None and message.predicted:
@@ -99,15 +104,17 @@ class Timeline:
         The burst belongs to the record whose keypoints name exactly its stamps; one that lost a
         frame on the way belongs to none.
         """
-        if self.pending_frames and stamp <= self.pending_frames[-1][0]:
-            self.pending_frames = []
-        self.pending_frames.append((stamp, image))
-        stamps = [s for s, _ in self.pending_frames]
+        self.bursts.add(stamp, image)
         for record in reversed(self.records.values()):
-            if record.future_stamps == stamps:
-                record.frames = [frame for _, frame in self.pending_frames]
-                self.pending_frames = []
+            if frames := self.bursts.take(record.future_stamps):
+                record.frames = frames
                 return
+
+    def add_warnings(self, message: Any) -> None:
+        """A tkn_ros/msg/DangerWarnings."""
+        record = self.records.get(to_ns(message.observed_stamp))
+        if record is not None:
+            record.warnings = {w.zone: Level(w.level) for w in message.warnings}
 
     def nearest(self, stamp: int, tolerance: int) -> PredictionRecord | None:
         """The record closest to `stamp` and within `tolerance` [ns]."""
@@ -146,6 +153,7 @@ def read_records(
         f'{namespace}/predicted_keypoints',
         f'{namespace}/predicted_frames',
     )
+    warnings = f'{namespace}/danger_warnings'  # may be missing
     waiting: list[PredictionRecord] = []
     try:
         reader = AnyReader([bag])
@@ -153,7 +161,7 @@ def read_records(
     except AnyReaderError as error:
         raise VideoError(f'{bag}: not a whole rosbag ({error}); record it again') from None
     with closing(reader):
-        connections = [c for c in reader.connections if c.topic in topics]
+        connections = [c for c in reader.connections if c.topic in (*topics, warnings)]
         if missing := set(topics) - {c.topic for c in connections}:
             found = ', '.join(sorted({c.topic for c in reader.connections})) or 'nothing'
             raise VideoError(f'{bag}: nothing on {", ".join(sorted(missing))}; it holds {found}')
@@ -162,12 +170,14 @@ def read_records(
         for connection, logged, raw in tqdm(
             reader.messages(connections), 'report', total, unit='message', leave=False, disable=None
         ):
-            message = reader.deserialize(raw, connection.msgtype)
+            message: Any = reader.deserialize(raw, connection.msgtype)
             stamp = to_ns(message.header.stamp)
             if connection.topic == keypoints:
                 log.predicted.append(stamp)
                 log.published.append(logged)
                 timeline.add_keypoints(message)
+            elif connection.topic == warnings:
+                timeline.add_warnings(message)
             elif connection.topic == frames:
                 timeline.add_frame(stamp, message_to_rgb(message))
             elif connection.topic == images:
@@ -181,10 +191,10 @@ def read_records(
     yield from waiting
 
 
-def _paths(message) -> KeypointPaths:
+def _paths(message: Any) -> KeypointPaths:
     """Of a PredictedKeypoints, also of older ones, whose keypoints have a place alone."""
 
-    def values(frame, name: str, blanks: Sequence) -> list:
+    def values(frame: Any, name: str, blanks: Sequence[Any]) -> list[Any]:
         return [getattr(k, name, blank) for k, blank in zip(frame.keypoints, blanks)]
 
     frames = [message.observed[-1], *message.predicted]

@@ -6,24 +6,28 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.datasets.clips import Clip, start_of_most_motion
 from tkn_ros.datasets.originals import originals
-from tkn_ros.evaluation.clip_pass import METHODS, draw_run
-from tkn_ros.evaluation.comparison import NAMES, format_comparison
-from tkn_ros.model.tkn import TKN
+from tkn_ros.evaluation.clip_pass import draw_run, methods_of
+from tkn_ros.evaluation.comparison import NAMES, format_comparison, methods_in
 from tkn_ros.video.drawing import rows, strip
 from tkn_ros.video.writers import write_image
 from tkn_ros.whole_file import whole_file
 
+FIGURES = 'figures.json'  # marks a folder as a report
 STRIPS = 12  # clips that get one, evenly spread
 CELL, COLUMNS = 96, 10
 _UNITS = {'psnr': 'PSNR [dB]', 'ssim': 'SSIM'}
 
 
-def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results: dict) -> None:
+def write_report(
+    folder: str | Path, model: AnyNetwork, clips: Sequence[Clip], results: dict[str, Any]
+) -> None:
     """Write report.md, figures.json, per_step.png and one strip for each of up to 12 clips.
 
     Args:
@@ -33,7 +37,7 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
         results: what `compare` gave for the model and clips.
     """
     folder = Path(folder)
-    with whole_file(folder / 'figures.json') as part:
+    with whole_file(folder / FIGURES) as part:
         part.write_text(json.dumps(results, indent=1) + '\n')
     _plot(folder / 'per_step.png', results)
     lines = [
@@ -56,7 +60,7 @@ def write_report(folder: str | Path, model: TKN, clips: Sequence[Clip], results:
 
 
 def comparison_strip(
-    model: TKN, clip: Clip, images: Iterable[np.ndarray], horizon: int
+    model: AnyNetwork, clip: Clip, images: Iterable[np.ndarray], horizon: int
 ) -> np.ndarray:
     """The run of a clip with most motion: observed, what came, and each prediction of it, uint8.
 
@@ -73,19 +77,19 @@ def comparison_strip(
         (run[:n], 'observed, the newest on the right'),
         (run[n:], f'what came: steps 1 to {horizon}'),
     ]
-    for method, drawn in zip(METHODS, draw_run(model, clip, images, start, horizon)):
+    for method, drawn in zip(methods_of(model), draw_run(model, clip, images, start, horizon)):
         parts.append((drawn, f'predicted: {NAMES[method]}'))
     height = round(CELL * run.shape[1] / run.shape[2])
     return rows([(strip(list(f), height, CELL, COLUMNS), text) for f, text in parts])
 
 
-def _plot(path: Path, results: dict) -> None:
+def _plot(path: Path, results: dict[str, Any]) -> None:
     from matplotlib.figure import Figure  # slow to import; and no display is wanted
 
     figure = Figure((9, 3.6), layout='constrained')
     steps = [row['step'] for row in results['per_step']]
     for axes, (name, unit) in zip(figure.subplots(1, 2), _UNITS.items()):
-        for method in METHODS:
+        for method in methods_in(results):
             values = [row[method][name] for row in results['per_step']]
             axes.plot(steps, values, marker='.', label=NAMES[method])
         axes.set(xlabel='future step [frame]', ylabel=unit)

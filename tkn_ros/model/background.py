@@ -1,8 +1,8 @@
-"""How the background goes on: ours, beyond the paper, whose background stays the newest frame.
+"""Prediction of the background: ours, beyond the paper, whose background stays the newest frame.
 
 The paper's G draws every predicted frame on the newest observed one, as if nothing but keypoints
-moved. But much of a camera's picture changes in ways that 16 points cannot tell: sensor noise, a
-panning view, a limb's last millimetres. `BackgroundNet` looks once at the whole window, as a few
+moved. But 16 points cannot describe many changes of a camera's picture: sensor noise, a panning
+view, a limb's last millimetres. `BackgroundNet` looks once at the whole window, as a few
 statistics of each pixel, and says for every pixel how the newest frame *drifts* over the horizon:
 how it moves, how its colour changes, how far it fades to the window's mean, and how much of the
 keypoints' change is to be trusted there. One pass serves all predicted frames, so that they are
@@ -12,8 +12,11 @@ still drawn in parallel.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from tkn_ros.model.ranges import whole_numbers
+from tkn_ros.model.unet import UNet
+from tkn_ros.model.warp import apply_change
 
 STATISTICS = 16  # channels of `statistics`
 DRIFT = 13  # channels: 2 x 2 of displacement, 2 x 3 of colour, 2 of fading, 1 of trust
@@ -27,15 +30,16 @@ class BackgroundConfig:
     channels: tuple[int, ...] = (16, 32, 48, 64)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'channels', tuple(self.channels))  # a list when it is from JSON
-        if len(self.channels) != 4 or any(c < 8 or c % 8 for c in self.channels):
+        channels = whole_numbers('background.channels', self.channels, 8, 4096)
+        object.__setattr__(self, 'channels', channels)
+        if len(self.channels) != 4 or any(c % 8 for c in self.channels):
             raise ValueError(
                 f'background.channels is {list(self.channels)}, expected four multiples of 8'
             )
 
 
 def statistics(frames: Tensor) -> Tensor:
-    """What a window tells of each pixel: (B, n, 3, H, W) in [0, 1], any n -> (B, 16, H, W).
+    """Statistics of each pixel of a window: (B, n, 3, H, W) in [0, 1], any n -> (B, 16, H, W).
 
     The newest frame; its differences to the one before, to an earlier one and to the mean; the
     slope of a line through the window; the deviation from the mean. Scaled to be of like size.
@@ -59,52 +63,22 @@ def statistics(frames: Tensor) -> Tensor:
     )
 
 
-class BackgroundNet(nn.Module):
-    """A U-Net of four scales: statistics (B, 16, H, W) -> drift (B, 13, H, W).
+class BackgroundNet(UNet):
+    """Statistics (B, 16, H, W) -> drift (B, 13, H, W).
 
-    extra: channels that follow the statistics, for example of `motion_maps`.
+    Args:
+        config: its channels.
+        extra: channels that follow the statistics, for example of `motion_maps`.
     """
 
     def __init__(self, config: BackgroundConfig, extra: int = 0) -> None:
-        super().__init__()
-        a, b, c, d = config.channels
-        self.down0 = conv_layer(STATISTICS + extra, a)
-        self.down1 = nn.Sequential(conv_layer(a, b, 2), conv_layer(b, b))
-        self.down2 = nn.Sequential(conv_layer(b, c, 2), conv_layer(c, c))
-        self.down3 = nn.Sequential(conv_layer(c, d, 2), conv_layer(d, d), conv_layer(d, d))
-        self.up2, self.up1, self.up0 = (
-            conv_layer(d + c, c),
-            conv_layer(c + b, b),
-            conv_layer(b + a, 24),
-        )
-        self.out = nn.Conv2d(24, DRIFT, 3, 1, 1)
+        super().__init__(STATISTICS + extra, config.channels, 24, DRIFT)
         nn.init.zeros_(self.out.weight)  # at first nothing drifts ..
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
         with torch.no_grad():
             self.out.bias[10] = -2.0  # .. little fades ..
             self.out.bias[12] = -1.0  # .. and the keypoints' change is half trusted
-
-    def forward(self, x: Tensor) -> Tensor:
-        x0 = self.down0(x)
-        x1 = self.down1(x0)
-        x2 = self.down2(x1)
-        y = self.up2(beside(self.down3(x2), x2))  # (B, c, H/4, W/4)
-        y = self.up1(beside(y, x1))
-        return self.out(self.up0(beside(y, x0)))
-
-
-def conv_layer(c_in: int, c_out: int, stride: int = 1) -> nn.Sequential:
-    """3x3 convolution, GroupNorm of 8 channels a group, LeakyReLU."""
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, 3, stride, 1), nn.GroupNorm(c_out // 8, c_out), nn.LeakyReLU(0.1)
-    )
-
-
-def beside(small: Tensor, large: Tensor) -> Tensor:
-    """Maps (B, C, h, w) enlarged to (H, W), and those (B, D, H, W) after them."""
-    grown = F.interpolate(small, large.shape[-2:], mode='bilinear', align_corners=False)
-    return torch.cat([grown, large], 1)
 
 
 def add_drift(change: Tensor, drift: Tensor, window: int, first: int = 1) -> Tensor:
@@ -125,7 +99,14 @@ def add_drift(change: Tensor, drift: Tensor, window: int, first: int = 1) -> Ten
 
 
 def drift_of_steps(change: Tensor, drift: Tensor, window: int, steps: Tensor) -> Tensor:
-    """As `add_drift`, for any steps (m,)."""
+    """As `add_drift`, for any steps.
+
+    Args:
+        change: of the decoder, (B, m, 5, H, W).
+        drift: of `BackgroundNet`, (B, 13, H, W).
+        window: n, frames observed.
+        steps: (m,) float, into the future, 1 for the next frame.
+    """
     s = (1 - torch.exp(-steps / window))[:, None, None, None]  # (m, 1, 1, 1)
     maps = drift[:, None]  # (B, 1, 13, h, w)
     flow = maps[:, :, 0:2] * s + maps[:, :, 2:4] * s * s  # (B, m, 2, h, w)
@@ -133,3 +114,22 @@ def drift_of_steps(change: Tensor, drift: Tensor, window: int, steps: Tensor) ->
     fade = torch.sigmoid(maps[:, :, 10:11] + maps[:, :, 11:12] * s)
     trust = torch.sigmoid(maps[:, :, 12:13])
     return torch.cat([colour + trust * change[:, :, :3], flow + trust * change[:, :, 3:], fade], 2)
+
+
+def apply_drift(source: Tensor, drift: Tensor, window: int, steps: Tensor) -> Tensor:
+    """The frames that the background alone predicts, where no keypoint draws a change.
+
+    Args:
+        source: (B, 6, H, W) in [0, 1], the newest frame and the window's mean.
+        drift: (B, 13, h, w); it is resized to (H, W).
+        window: n, frames observed.
+        steps: (m,) into the future, 1 for the next frame; need not be whole.
+
+    Returns:
+        (B, m, 3, H, W).
+    """
+    b, m = drift.shape[0], steps.shape[0]
+    still = drift.new_zeros(b, m, 5, *drift.shape[-2:])
+    change = drift_of_steps(still, drift, window, steps)  # (B, m, 6, h, w)
+    source = source[:, None].expand(-1, m, -1, -1, -1)  # (B, m, 6, H, W)
+    return apply_change(change.flatten(0, 1), source.flatten(0, 1)).unflatten(0, (b, m))

@@ -1,21 +1,28 @@
 """One plain function that builds any network of the paper from its hyper-parameters."""
 
-from typing import cast
+import torch
 
 from tkn_ros.model.following import FollowingTKN
+from tkn_ros.model.ranges import MAX_PARAMETERS, check_product
 from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.variants.tkn_sequential import TKNSequential
 
 Network = TKN | FollowingTKN
 
 
-def build(config: TKNConfig) -> TKN:
-    """The network that `config` describes, with random weights, in training mode on the CPU.
+def build_blank(config: TKNConfig) -> Network:
+    """The same as `build` without memory for its weights, however many they are.
 
-    Under `with torch.device('meta'):` it takes no memory, which is enough to count its parameters.
-    With `config.following` it is a FollowingTKN in truth, which callers that take any `Network`
-    tell apart by its class.
+    Raises ValueError where they are more than MAX_PARAMETERS.
     """
+    with torch.device('meta'):
+        model = build(config)
+    check_product('weights', sum(p.numel() for p in model.parameters()), MAX_PARAMETERS)
+    return model
+
+
+def build(config: TKNConfig) -> Network:
+    """The network that `config` describes, with random weights, in training mode on the CPU."""
     if config.following:
-        return cast(TKN, FollowingTKN(config))
+        return FollowingTKN(config)
     return TKNSequential(config) if config.process == 'sequential' else TKN(config)

@@ -16,9 +16,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkn_ros.model.detector_layers import DecoderLayer, EncoderLayer, lost_by_striding
+from tkn_ros.model.ranges import (
+    check_choice,
+    check_number,
+    check_product,
+    check_whole,
+    whole_numbers,
+)
 from tkn_ros.model.warp import OUTPUT_CHANNELS, apply_change
 
-STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a and b; the latter two in `structures.py`
+MAX_STRIDE = 64  # pixels of the frame for each cell of the heatmap
+
+STRUCTURES = ('skip', 'heatmap', 'separate')  # Fig 3c, a, b; a, b: `detector_variants.py`
 
 
 @dataclass(frozen=True)
@@ -27,8 +36,8 @@ class DetectorConfig:
 
     channels, strides and kernels hold one number for each encoder layer; the decoder mirrors them.
     The paper states neither channels nor strides; these reproduce its eight size figures (Table V)
-    best. `output` chooses what the last decoder layer means, see `compose.py`: "frame" is the
-    paper's. `structure` chooses from Fig 3: "skip" (c, the paper's), "heatmap" (a), "separate" (b).
+    best. `output` selects what the last decoder layer means, see `warp.py`: "frame" is the
+    paper's. `structure` selects from Fig 3: "skip" (c, the paper's), "heatmap" (a), "separate" (b).
 
     Attributes:
         keypoints: K, how many.
@@ -51,23 +60,20 @@ class DetectorConfig:
     structure: str = 'skip'
 
     def __post_init__(self) -> None:
-        for name in ('channels', 'strides', 'kernels'):  # lists when they come from JSON
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, high in (('channels', 4096), ('strides', 8), ('kernels', 31)):
+            numbers = whole_numbers(name, getattr(self, name), 1, high)
+            object.__setattr__(self, name, numbers)
         if not len(self.channels) == len(self.strides) == len(self.kernels):
             raise ValueError(
                 'channels, strides and kernels need one entry for each layer, got '
                 f'{len(self.channels)}, {len(self.strides)}, {len(self.kernels)}'
             )
-        if self.output not in OUTPUT_CHANNELS:
-            raise ValueError(
-                f'output is "{self.output}", expected one of {", ".join(OUTPUT_CHANNELS)}'
-            )
-        if self.structure not in STRUCTURES:
-            raise ValueError(
-                f'structure is "{self.structure}", expected one of {", ".join(STRUCTURES)}'
-            )
-        if not 1 <= self.keypoints <= 256:
-            raise ValueError(f'keypoints is {self.keypoints}, expected 1 to 256')
+        check_choice('output', self.output, tuple(OUTPUT_CHANNELS))
+        check_choice('structure', self.structure, STRUCTURES)
+        check_whole('keypoints', self.keypoints, 1, 256)
+        check_whole('groups', self.groups, 1, 4096)
+        check_number('sigma', self.sigma, 1e-3, 1e3)
+        check_product('strides', self.total_stride, MAX_STRIDE)
 
     @property
     def total_stride(self) -> int:
@@ -222,7 +228,7 @@ class KeypointDetector(nn.Module):
         """How the decoder's output differs from that for the source's own keypoints.
 
         keypoints: (B, m, K, 3), m targets for each of B sources; features (B, ..). Returns
-        (B, m, C_out, H, W): what `compose.py` makes a picture of.
+        (B, m, C_out, H, W): what `warp.py` makes a picture of.
         """
         b, m = keypoints.shape[:2]
         shared = [h[:, None].expand(-1, m, -1, -1, -1).flatten(0, 1) for h in features]

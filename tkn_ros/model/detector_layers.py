@@ -10,7 +10,7 @@ class EncoderLayer(nn.Module):
     """E_i of Eq 4: Conv2d, GroupNorm, LeakyReLU. (B, in, H, W) -> (B, out, H/stride, W/stride).
 
     An even kernel at stride 1 has no symmetric padding that keeps the size: the map loses a row and
-    a column, which the matching decoder layer gives back (Table V's 2x2 row).
+    a column, which the matching decoder layer restores (Table V's 2x2 row).
 
     Args:
         c_in: channels in.
@@ -34,15 +34,11 @@ class DecoderLayer(nn.Module):
 
     A norm and a LeakyReLU on the picture itself would throw its mean and its dark half away, so the
     last layer is linear. (B, in, H, W) -> (B, out, H*stride, W*stride); `lost` are the rows and
-    columns of the encoder layer's input that its stride passed over, see `lost_by_striding`.
+    columns of the encoder layer's input that its stride skipped, see `lost_by_striding`.
 
     Args:
-        c_in: channels in.
-        c_out: channels out.
-        kernel: side of the kernel.
-        stride: of the convolution.
-        groups: of the group norm, at most.
-        lost: rows and columns to give back, see `lost_by_striding`.
+        c_in, c_out, kernel, stride, groups: as of `EncoderLayer`.
+        lost: rows and columns to restore, see `lost_by_striding`.
         last: whether it is the last layer, which is linear.
     """
 

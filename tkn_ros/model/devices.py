@@ -4,7 +4,7 @@ import torch
 
 
 def select_device(name: str) -> str:
-    """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device torch shall use; ValueError if it can't."""
+    """'auto', 'cpu', 'cuda' or 'cuda:N' -> the device for torch; ValueError if there is none."""
     if name == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     if name == 'cpu':

@@ -9,7 +9,7 @@ FULL = 0.1  # of the picture's width: displacement that counts as 1
 
 
 def motion_maps(keypoints: Tensor, active: Tensor, height: int, width: int) -> Tensor:
-    """Where the picture is predicted to move, as the keypoints tell it.
+    """Maps of where the picture is predicted to move, according to the keypoints.
 
     At each pixel the displacement is the mean of the keypoints' own, weighted by Gaussians about
     their newest positions (Eqs 10 to 12); far from all of them it fades to zero.

@@ -60,5 +60,5 @@ def _layer(layer: DecoderLayer, d: Tensor, h: Tensor) -> Tensor:
 
 
 def _repeat(x: Tensor, m: int) -> Tensor:
-    """(S, ..) -> (S*m, ..), each m times one after the other."""
+    """(S, ..) -> (S*m, ..), each repeated m times."""
     return x[:, None].expand(-1, m, *x.shape[1:]).flatten(0, 1)

@@ -1,8 +1,8 @@
 """Keypoint predictor: Section III-B, Fig 5, Eqs 15 to 26 of the TKN paper.
 
 n tokens in, n tokens out: token j of the input holds the keypoints of frame t-n+j, token j of the
-output those of frame t+j. The alternatives are in `predictor_whole.py`, `predictor_recurrent.py`,
-`predictor_mlp.py` and, for TKN-Sequential, `predictor_sequential.py`.
+output those of frame t+j. The alternatives are in `whole_transformer.py`, `recurrent.py`,
+`mlp.py` and, for TKN-Sequential, `sequential_predictor.py`.
 """
 
 import math
@@ -13,6 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tkn_ros.model.ranges import MAX_WINDOW, check_choice, check_flag, check_number, check_whole
+
+MOST = {  # of each hyper-parameter
+    'keypoints': 256,
+    'd_model': 8192,
+    'layers': 128,
+    'heads': 256,
+    'd_head': 4096,
+    'd_inner': 32768,
+    'd_token': 32768,
+    'window': MAX_WINDOW,
+}
 KINDS = ('encoder', 'sequential', 'transformer', 'rnn', 'lstm', 'gru', 'mlp')
 
 
@@ -57,22 +69,12 @@ class PredictorConfig:
     window: int = 10
 
     def __post_init__(self) -> None:
-        for name in (
-            'keypoints',
-            'd_model',
-            'layers',
-            'heads',
-            'd_head',
-            'd_inner',
-            'd_token',
-            'window',
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} is {getattr(self, name)}, expected at least 1')
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f'dropout is {self.dropout}, expected 0 up to 1')
-        if self.kind not in KINDS:
-            raise ValueError(f'kind is "{self.kind}", expected one of {", ".join(KINDS)}')
+        for name, high in MOST.items():
+            check_whole(name, getattr(self, name), 1, high)
+        check_number('dropout', self.dropout, 0, 0.99)
+        check_flag('residual', self.residual)
+        check_flag('latent', self.latent)
+        check_choice('kind', self.kind, KINDS)
         if not self.latent and (self.kind != 'encoder' or self.d_model != 3 * self.keypoints):
             raise ValueError(
                 f'explicit keypoints (latent=False) have kind "{self.kind}" and '
@@ -216,12 +218,12 @@ def rollout(predict: Callable[[Tensor], Tensor], keypoints: Tensor, horizon: int
     horizon below n drops the frames that nobody asked for.
 
     Args:
-        predict: (B, n, K, 3) -> (B, n, K, 3), the next n frames' keypoints.
-        keypoints: (B, n, K, 3), observed.
+        predict: (B, n, K, C) -> (B, n, K, C), the next n frames' keypoints.
+        keypoints: (B, n, K, C), observed; C is 3 (x, y, v), or what else `predict` takes.
         horizon: m, frames to predict.
 
     Returns:
-        (B, m, K, 3).
+        (B, m, K, C).
 
     Raises:
         ValueError: if the horizon is below 1.

@@ -10,9 +10,17 @@ from torch import Tensor, nn
 
 from tkn_ros.model.background import BackgroundConfig, BackgroundNet, add_drift, statistics
 from tkn_ros.model.detector import DetectorConfig
-from tkn_ros.model.following import FollowingConfig
+from tkn_ros.model.following_config import FollowingConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig, rollout
+from tkn_ros.model.ranges import (
+    MAX_MAP,
+    MAX_SIDE,
+    MAX_WINDOW,
+    check_choice,
+    check_product,
+    check_whole,
+)
 from tkn_ros.model.warp import apply_change
 
 PROCESSES = ('parallel', 'sequential')
@@ -34,7 +42,7 @@ class TKNConfig:
         process: "parallel" (TKN) draws all frames on the newest frame's background; "sequential"
             (TKN-Sequential) each one on that of the frame before it.
         background: None, the paper's, leaves the background as it was in the newest frame;
-            otherwise it goes on as `background.py` says, which needs a detector whose output is
+            otherwise it is predicted as in `background.py`, which needs a detector whose output is
             "change".
         following: keypoints are proposed and followed as `following.py` says, and detector and
             predictor are not used; None, the paper's, otherwise.
@@ -50,10 +58,15 @@ class TKNConfig:
     following: FollowingConfig | None = None
 
     def __post_init__(self) -> None:
+        check_whole('window', self.window, 1, MAX_WINDOW)
+        for name in ('height', 'width'):
+            check_whole(name, getattr(self, name), 8, MAX_SIDE)
+        check_choice('process', self.process, PROCESSES)
+        self._check_maps()
         if self.following:
             if not self.background or self.process != 'parallel':
                 raise ValueError(
-                    'followed keypoints need a background that goes on and the process "parallel"'
+                    'followed keypoints need a background network and the process "parallel"'
                 )
             return  # detector and predictor are not used
         if self.detector.keypoints != self.predictor.keypoints:
@@ -61,8 +74,6 @@ class TKNConfig:
                 f'the detector has {self.detector.keypoints} keypoints and the '
                 f'predictor {self.predictor.keypoints}; they must be equal'
             )
-        if self.process not in PROCESSES:
-            raise ValueError(f'process is "{self.process}", expected one of {", ".join(PROCESSES)}')
         form = self.detector.output, self.detector.structure, self.process
         if self.background and form != ('change', 'skip', 'parallel'):
             raise ValueError(
@@ -81,6 +92,17 @@ class TKNConfig:
                 f'the sequential predictor has {self.predictor.layers} layers and the '
                 f'model a window of {self.window}; it needs one layer for each frame'
             )
+
+    def _check_maps(self) -> None:
+        """The largest feature map of one frame must fit into memory many times."""
+        detector, scale, most = self.detector, 1, 3 * self.window
+        for channels, stride in zip(detector.channels, detector.strides):
+            scale *= stride
+            most = max(most, 0 if self.following else channels // scale**2)
+        if self.background:
+            most = max(most, *self.background.channels)
+        size = self.height * self.width * most
+        check_product('height, width, window and channels', size, MAX_MAP)
 
 
 class TKN(nn.Module):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tkn_ros.model.predictor import PredictorConfig, TransformerLayer, position_embedding
+from tkn_ros.model.predictor import MOST, PredictorConfig, TransformerLayer, position_embedding
+from tkn_ros.model.ranges import check_whole
 
 FEATURES = 8  # of a token
 VELOCITY_FRAMES = 4  # over which the constant velocity is measured
@@ -42,12 +43,11 @@ class TrackPredictorConfig:
 
     def __post_init__(self) -> None:
         for name in ('d_model', 'layers', 'heads', 'd_inner'):
-            if getattr(self, name) < 1:
-                raise ValueError(f'{name} is {getattr(self, name)}, expected at least 1')
-        if self.across < 0 or self.d_model % self.heads:
+            check_whole(name, getattr(self, name), 1, MOST[name])
+        check_whole('across', self.across, 0, MOST['layers'])
+        if self.d_model % self.heads:
             raise ValueError(
-                f'across is {self.across} and d_model {self.d_model}, expected 0 or more and a '
-                f'multiple of heads ({self.heads})'
+                f'd_model is {self.d_model}, expected a multiple of heads ({self.heads})'
             )
 
 
@@ -68,7 +68,7 @@ class TrackPredictor(nn.Module):
         self.place = nn.Linear(5, c.d_model) if c.across else None
         self.across = nn.ModuleList(TransformerLayer(layer) for _ in range(c.across))
         self.project = nn.Linear(c.d_model, 5)  # W' of Eq 25
-        nn.init.zeros_(self.project.weight)  # at first everything goes on as it does
+        nn.init.zeros_(self.project.weight)  # at first velocity is constant
         nn.init.zeros_(self.project.bias)
 
     def forward(
@@ -117,7 +117,8 @@ class TrackPredictor(nn.Module):
             x = x.unflatten(0, (b, k))  # (B, K, n, d)
             place = torch.cat([now[:, 0] / 160 - 1, going, pace], -1)  # (B, K, 5)
             z = x.mean(2) + self.place(place)  # (B, K, d)
-            mask = present[:, None] | torch.eye(k, dtype=torch.bool, device=x.device)  # (B, K, K)
+            slot = torch.arange(k, device=x.device)  # (K,)
+            mask = present[:, None] | (slot[:, None] == slot)  # (B, K, K)
             for layer in self.across:
                 z = layer(z, mask[:, None])
             x = (x + z[:, :, None]).flatten(0, 1)

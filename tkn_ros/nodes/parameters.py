@@ -1,12 +1,20 @@
 """Parameters with a description, a range and a check, declared in one line each."""
 
+from typing import Any
+
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 
 
 def declare(
-    node: Node, name: str, default, description: str, low=None, high=None, read_only: bool = True
-):
+    node: Node,
+    name: str,
+    default: Any,
+    description: str,
+    low: float | None = None,
+    high: float | None = None,
+    read_only: bool = True,
+) -> Any:
     """Declare a parameter and return its value. `low` and `high` are inclusive.
 
     Args:

@@ -1,233 +1,274 @@
-"""The predictor node: a camera in, its predicted frames and keypoints out.
+"""The predictor node: cameras in, their predicted frames and keypoints out.
 
-What is predicted, and when, is the policy of `streaming/worker.py`; here it is wired to topics.
+A managed (lifecycle) node. configure loads the weights and warms up, activate subscribes and
+publishes, deactivate stops all work, cleanup gives the memory back; at the start it does the first
+two by itself unless the parameter `autostart` is false. What is predicted, and when, is the policy
+of `streaming/worker.py`; see config/predict.yaml for the parameters and README.md for the topics.
 """
 
+import ctypes
+import gc
 import os
-import threading
+import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import State
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.node import Node
-from rclpy.publisher import Publisher
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Float32
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_srvs.srv import SetBool, Trigger
 
-from tkn_ros.model.checkpoints import load_checkpoint
+from tkn_ros.baselines.checkpoints import load_network
 from tkn_ros.model.devices import select_device
-from tkn_ros.msg import PredictedKeypoints
-from tkn_ros.nodes.conversions import (
-    image_to_rgb,
-    prediction_to_message,
-    rgb_to_image,
+from tkn_ros.nodes.camera_stream import CameraStream
+from tkn_ros.nodes.diagnostics import DiagnosticsPublisher, to_status
+from tkn_ros.nodes.predictor_parameters import (
+    PARAMETERS,
+    Settings,
+    check,
+    current_values,
+    declare_parameters,
 )
-from tkn_ros.nodes.diagnostics import diagnostics
-from tkn_ros.nodes.predictor_parameters import declare_parameters
-from tkn_ros.nodes.qos import FollowingSubscription
-from tkn_ros.nodes.run import run
-from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.nodes.run import BAD_INPUT, run
+from tkn_ros.streaming.frame_drawing import CHUNK, make_drawing
+from tkn_ros.streaming.health import ERROR, OK, Report
+from tkn_ros.streaming.job_thread import JobThread
+from tkn_ros.streaming.make_window import make_window
 from tkn_ros.streaming.select import make_backend
-from tkn_ros.streaming.window import make_window
-from tkn_ros.streaming.worker import Worker, warm_up
-from tkn_ros.video.drawing import KeypointPaths, montage
-from tkn_ros.video.encodings import UnsupportedEncoding
-from tkn_ros.video.stamps import NS, to_ns
+from tkn_ros.streaming.warm_up import warm_up
+from tkn_ros.streaming.worker import Worker
+from tkn_ros.video.stamps import NS
 
-SILENCE = 5.0  # [s] without an image, after which the node says so
+FIXED = {p.name for p in PARAMETERS if not p.running}
+WATCHED = 0.2  # [s] between looks at publishers and silence
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class PredictorNode(Node):
-    """See config/predict.yaml for the parameters and README.md for the topics."""
+class PredictorNode(LifecycleNode):
+    """One network for one or several cameras."""
 
     def __init__(self) -> None:
         super().__init__('predictor')
-        p = declare_parameters(self)
-        self.output_size = p.output_size
-        # a thread more than there are free cores makes inference many times slower, not faster
-        torch.set_num_threads(p.threads or max(1, (os.cpu_count() or 2) - 1))
-        model = load_checkpoint(p.weights, select_device(p.device))
-        self.weights = Path(p.weights).name or 'default'
-        engine = make_backend(model, p.backend, horizon=p.horizon, window=p.window)
-        window = make_window(
-            model, p.window, round(NS / p.frame_rate) if p.frame_rate else 0, engine
-        )
-        width, height = self.output_size
-        warm_up(window, p.horizon, (height, width) if width > 0 else None)
-        self.worker = Worker(window, self, p.horizon, p.stride)
-        self.refused: set[str] = set()  # encodings already complained about
-        self.latency_ms = 0.0
-        self.silent = False
-        self.add_on_set_parameters_callback(self._on_parameters)
-
-        results = QoSProfile(depth=10)
-        self.keypoints_out = self.create_publisher(
-            PredictedKeypoints, 'predicted_keypoints', results
-        )
-        self.offering = threading.Lock()  # held while frames are published
-        self.frames_out = self._offer_frames()
-        self.montage_out = self.create_publisher(Image, 'debug/montage', results)
-        self.latency_out = self.create_publisher(Float32, 'debug/latency_ms', results)
-        self.diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', results)
-
-        self.worker.start()
-        topic = self.resolve_topic_name('image')
-        if p.image_transport == 'compressed':
-            topic += '/compressed'
-        self.images_in = FollowingSubscription(
-            self,
-            CompressedImage if p.image_transport == 'compressed' else Image,
-            topic,
-            self.worker.put,
-        )
+        declare_parameters(self)
+        self.reason = ''  # why it could not be configured, or what ended the last activity
+        self.failure: Exception | None = None
+        self.settings: Settings | None = None  # while it is configured
+        self.cameras: list[CameraStream] = []
+        self.worker, self.drawer = Worker(), JobThread('drawing', self._drawing_failed)
+        self.add_on_set_parameters_callback(self._check_parameters)
+        if hasattr(self, 'add_post_set_parameters_callback'):  # not in Humble
+            self.add_post_set_parameters_callback(lambda _: self._apply_parameters())
+        self.create_service(SetBool, '~/enable', self._enable)
+        self.create_service(Trigger, '~/reset', self._reset)
+        self.diagnostics = DiagnosticsPublisher(self, self._statuses)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
-        self.create_timer(0.2, self._watch, clock=steady)
-        self.create_timer(1.0, self._publish_diagnostics, clock=steady)
-        self.get_logger().info(
-            f'{window.window} frames in, {p.horizon} out, on {window.device} by '
-            f'{engine.name} {engine.precision} ({engine.reason}); '
-            f'waiting for images: {self.images_in.describe()}'
+        self.create_timer(WATCHED, self._watch, clock=steady)
+        self.executor_kind = self.get_parameter('executor').value
+        self.autostarts = bool(self.get_parameter('autostart').value)
+        if self.autostarts:
+            if self.trigger_configure() != SUCCESS:
+                raise self.failure or RuntimeError(self.reason)
+            self.trigger_activate()
+            self.autostarts = False
+
+    # ---- transitions
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the weights, choose a backend, make the slow first passes."""
+        try:
+            self._configure()
+        except Exception as error:
+            self._free()
+            self.failure = error
+            self.reason = f'cannot be configured: {" ".join(str(error).split())}'
+            if not self.autostarts:
+                self.get_logger().error(self.reason)
+            if isinstance(error, BAD_INPUT):
+                return FAILURE  # unconfigured, to be tried again with other parameters
+            raise
+        self.reason, self.failure = '', None
+        return super().on_configure(state)
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe and publish."""
+        self.worker.start()
+        self.drawer.start()
+        result = super().on_activate(state)
+        for camera in self.cameras:
+            camera.subscribe()
+            assert camera.images_in is not None
+            self.get_logger().info(f'waiting for images: {camera.images_in.describe()}')
+        return result
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe, and end what is being worked at."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Give back the network's memory."""
+        self._free()
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """From any state: as deactivate and cleanup."""
+        self._free()
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """What could not be foreseen: free all; the node may be configured again."""
+        self.get_logger().error(f'{self.reason or "a transition failed"}; unconfigured again')
+        self._free()
+        return SUCCESS
+
+    def _configure(self) -> None:
+        settings = check(current_values(self))
+        # a thread more than there are free cores makes inference many times slower, not faster
+        torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 2) - 1))
+        model = load_network(settings.weights, select_device(settings.device))
+        engine = make_backend(
+            model, settings.backend, horizon=settings.horizon, window=settings.window
         )
-
-    # ---- the executor's thread: store, watch, report
-
-    def _watch(self) -> None:
-        if self.images_in.follow():
-            kind = 'reliable' if self.images_in.reliable else 'best effort'
-            self.get_logger().info(f'subscribed again as {kind}, as the publisher offers it')
-        silence = time.monotonic() - self.worker.last_received
-        if silence > SILENCE and not self.silent:
-            self.get_logger().warning(
-                f'no image for {silence:.0f} s on {self.images_in.describe()}. Check the topic '
-                '(image:=..), image_transport, QoS, and for large images '
-                'FASTDDS_BUILTIN_TRANSPORTS=LARGE_DATA or UDPv4 on both sides'
+        period = round(NS / settings.frame_rate) if settings.frame_rate else 0
+        self.worker, self.settings = Worker(), settings
+        for name, topic in settings.cameras:
+            window = make_window(model, settings.window, period, engine)
+            drawing = make_drawing(window, min(len(settings.steps), CHUNK))
+            if not self.cameras and (blank := warm_up(window, settings.horizon)) is not None:
+                size = settings.size_for((480, 640))
+                list(drawing.frames(blank, settings.steps[:1], size))
+            self.cameras.append(
+                CameraStream(
+                    self,
+                    name,
+                    topic,
+                    settings,
+                    window,
+                    drawing,
+                    self.worker,
+                    self.drawer,
+                    Path(settings.weights).name or 'default',
+                )
             )
-        self.silent = silence > SILENCE
+        self.get_logger().info(
+            f'{window.window} frames in, {settings.horizon} out, on {window.device} by '
+            f'{engine.name} {engine.precision} ({engine.reason})'
+        )
+        if not window.has_keypoints:
+            self.get_logger().info('this network has no keypoints: frames alone are published')
 
-    def _on_parameters(self, parameters) -> SetParametersResult:
-        for parameter in parameters:  # their ranges are checked already
-            if parameter.name in ('horizon', 'stride'):
-                setattr(self.worker, parameter.name, parameter.value)
-        if 2 * self.worker.horizon > self.frames_depth:
-            with self.offering:
-                self.destroy_publisher(self.frames_out)
-                self.frames_out = self._offer_frames()
+    def _stop(self) -> None:
+        """No image is received and nothing computed any more."""
+        for camera in self.cameras:
+            camera.unsubscribe()
+        if not (self.worker.stop() and self.drawer.stop()):
+            raise RuntimeError('the network did not come to an end')
+
+    def _free(self) -> None:
+        self._stop()
+        for camera in self.cameras:
+            camera.close()
+        self.cameras.clear()
+        self.worker, self.settings = Worker(), None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if sys.platform.startswith('linux'):
+            ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
+
+    # ---- services and parameters
+
+    @property
+    def state(self) -> int:
+        """One of lifecycle_msgs/State's primary states."""
+        return self._state_machine.current_state[0]
+
+    def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        if request.data and self.state == State.PRIMARY_STATE_UNCONFIGURED:
+            self.trigger_configure()
+        if request.data and self.state == State.PRIMARY_STATE_INACTIVE:
+            self.trigger_activate()
+        elif not request.data and self.state == State.PRIMARY_STATE_ACTIVE:
+            self.trigger_deactivate()
+        active = self.state == State.PRIMARY_STATE_ACTIVE
+        response.success = active == request.data
+        response.message = self.reason or ('active' if active else 'not active')
+        return response
+
+    def _reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        for camera in self.cameras:
+            camera.stream.forget()
+        response.success = self.state == State.PRIMARY_STATE_ACTIVE
+        response.message = 'the window restarts' if response.success else 'the node is not active'
+        return response
+
+    def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        """All of them together, before any is set."""
+        values = current_values(self)
+        changes = {p.name: p.value for p in parameters if p.name in values}
+        if self.settings is not None:
+            for name in sorted(FIXED & changes.keys()):
+                if changes[name] != values[name]:
+                    return SetParametersResult(
+                        successful=False,
+                        reason=f'{name} is read-only while the node is configured: clean up '
+                        f'first (ros2 lifecycle set {self.get_fully_qualified_name()} cleanup)',
+                    )
+        try:
+            settings = check(values | changes)
+            for camera in self.cameras:
+                camera.check(settings)
+        except ValueError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        if not hasattr(self, 'add_post_set_parameters_callback'):
+            self._apply(settings)
         return SetParametersResult(successful=True)
 
-    def _offer_frames(self) -> Publisher:
-        # one prediction is a burst of `horizon` messages: two of them must fit
-        self.frames_depth = max(10, 2 * self.worker.horizon)
-        return self.create_publisher(Image, 'predicted_frames', self.frames_depth)
+    def _apply_parameters(self) -> None:
+        if self.settings is not None:
+            self._apply(check(current_values(self)))
 
-    def _publish_diagnostics(self) -> None:
-        window = self.worker.window
-        message = diagnostics(
-            f'{self.get_fully_qualified_name()}: prediction',
-            self.images_in.topic,
-            self.worker.counters,
-            self.silent,
-            {
-                'latency_ms': f'{self.latency_ms:.1f}',
-                'busy_ms': f'{self.worker.busy_ns / 1e6:.1f}',
-                'frame_period_s': window.period_ns / NS,
-                'device': window.device,
-                'backend': f'{window.backend.name} {window.backend.precision}',
-            },
-        )
-        message.header.stamp = self.get_clock().now().to_msg()
-        self.diagnostics_out.publish(message)
+    def _apply(self, settings: Settings) -> None:
+        if self.settings is not None:
+            self.settings = settings
+        for camera in self.cameras:
+            camera.apply(settings)
 
-    # ---- the worker's thread: what `streaming.worker.Client` asks for
+    # ---- watching
 
-    def read(self, item: Image | CompressedImage) -> tuple[int, np.ndarray]:
-        """The stamp [ns] and the picture of a message."""
-        return to_ns(item.header.stamp), image_to_rgb(item)
+    def _watch(self) -> None:
+        for camera in self.cameras:
+            camera.watch()
 
-    def report_bad(self, error: ValueError) -> None:
-        """Log an unusable image; an encoding only once."""
-        if not isinstance(error, UnsupportedEncoding):
-            self.get_logger().error(f'image passed over: {error}', throttle_duration_sec=5.0)
-        elif error.encoding not in self.refused:
-            self.refused.add(error.encoding)
-            self.get_logger().error(f'images passed over: {error}')
-
-    def report_reset(self, reason: str) -> None:
-        """Log that the window restarts."""
-        self.get_logger().warning(f'{reason}: the window restarts')
-
-    def report_failure(self, error: Exception) -> None:
-        """Log what failed, unless the node is ending."""
+    def _drawing_failed(self, error: Exception) -> None:
+        text = f'frames cannot be drawn: {" ".join(str(error).split())}'
+        for camera in self.cameras:
+            camera.failure = text, time.monotonic()
         if self.context.ok():
-            self.get_logger().error(
-                f'an image was passed over: {type(error).__name__}: {error}',
-                throttle_duration_sec=5.0,
-            )
+            self.get_logger().error(text, throttle_duration_sec=5.0)
 
-    def wants_predictions(self) -> bool:
-        """Whether anybody listens."""
-        with self.offering:
-            return any(
-                p.get_subscription_count()
-                for p in (self.frames_out, self.keypoints_out, self.montage_out, self.latency_out)
-            )
-
-    def deliver(
-        self, item: Image | CompressedImage, prediction: Prediction, processing_ns: int
-    ) -> None:
-        """Publish a prediction: keypoints first, then frames, each only if somebody listens.
-
-        Args:
-            item: the image that it starts from.
-            prediction: of `SlidingWindow.predict`.
-            processing_ns: how long it took [ns].
-        """
-        frame_id = item.header.frame_id
-        if self.keypoints_out.get_subscription_count():
-            self.keypoints_out.publish(
-                prediction_to_message(prediction, frame_id, processing_ns, self.weights)
-            )
-        age = self.get_clock().now().nanoseconds - prediction.newest.stamp_ns
-        self.latency_ms = age / 1e6
-        if self.latency_out.get_subscription_count():
-            self.latency_out.publish(Float32(data=self.latency_ms))
-        with self.offering:
-            wants_frames = self.frames_out.get_subscription_count()
-        wants_montage = self.montage_out.get_subscription_count()
-        if wants_frames or wants_montage:
-            frames = self.worker.render(prediction, self._render_size(prediction))
-            if wants_frames:
-                with self.offering:
-                    for stamp, frame in zip(prediction.predicted_ns, frames):
-                        self.frames_out.publish(rgb_to_image(frame, stamp, frame_id))
-            if wants_montage:
-                self.montage_out.publish(self._montage(prediction, frames, frame_id))
-
-    def _render_size(self, prediction: Prediction) -> tuple[int, int] | None:
-        width, height = self.output_size
-        if width < 0:
-            return prediction.newest.image.shape[:2]
-        return (height, width) if width else None
-
-    def _montage(self, prediction: Prediction, frames: np.ndarray, frame_id: str) -> Image:
-        image = prediction.newest.image
-        pixels = prediction.pixels()
-        paths = KeypointPaths(
-            pixels.observed[-1],
-            pixels.predicted,
-            pixels.sigma,
-            prediction.active,
-            prediction.ids,
-        )
-        return rgb_to_image(montage(image, frames, paths), prediction.newest.stamp_ns, frame_id)
+    def _statuses(self) -> list[DiagnosticStatus]:
+        name = 'prediction'
+        active = self.state == State.PRIMARY_STATE_ACTIVE
+        state = self._state_machine.current_state[1]
+        if not active or not self.cameras:
+            report = Report(ERROR if self.reason else OK, self.reason or state, {'state': state})
+            return [to_status(name, '', report)]
+        found = []
+        for camera in self.cameras:
+            report = camera.report()
+            report.values['state'] = state
+            found.append(to_status(f'{name} {camera.name}'.rstrip(), camera.topic, report))
+        return found
 
     def destroy_node(self) -> None:
-        """Stop the worker before the publishers go."""
-        self.worker.stop()
+        """Stop the threads before the publishers go."""
+        self._stop()
         super().destroy_node()
 
 

@@ -1,11 +1,27 @@
 """Quality of service: a subscription that follows what the publishers offer."""
 
+from collections.abc import Callable
+from typing import Any
+
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from tkn_ros.nodes.parameters import declare
+
+FOLLOW = 'as_publishers'  # of `qos_overrides.<topic>.subscription.reliability`
+OVERRIDDEN = (QoSPolicyKind.DEPTH, QoSPolicyKind.HISTORY, QoSPolicyKind.DURABILITY)
 
 
 def image_qos(reliable: bool, depth: int = 5) -> QoSProfile:
-    """Volatile, keep last; best effort hears every publisher, reliable only reliable ones."""
+    """Volatile, keep last; best effort matches every publisher, reliable only reliable ones."""
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=depth,
@@ -17,10 +33,13 @@ def image_qos(reliable: bool, depth: int = 5) -> QoSProfile:
 class FollowingSubscription:
     """A subscription that is reliable where all of the topic's publishers are, else best effort.
 
-    A best-effort subscription hears every publisher, but loses parts of large images on a busy
-    network where a reliable one would have asked for them again; a reliable subscription hears
+    A best-effort subscription matches every publisher, but loses parts of large images on a busy
+    network where a reliable one would have asked for them again; a reliable subscription matches
     nothing from a best-effort camera. Call `follow` now and then: it recreates the subscription
     when the publishers have changed.
+
+    The usual parameters `qos_overrides.<topic>.subscription.depth`, `.history`, `.durability` and
+    `.reliability` are respected; with a reliability given so, nobody is followed.
 
     Args:
         node: that subscribes.
@@ -29,25 +48,47 @@ class FollowingSubscription:
         callback: gets each message.
     """
 
-    def __init__(self, node: Node, message_type, topic: str, callback) -> None:
+    def __init__(
+        self, node: Node, message_type: Any, topic: str, callback: Callable[[Any], None]
+    ) -> None:
         self.node, self.message_type, self.topic, self.callback = (
             node,
             message_type,
             topic,
             callback,
         )
+        self.given = self._given_reliability()
         self.reliable = self._wanted() or False
         self.subscription = self._subscribe()
 
+    def _given_reliability(self) -> bool | None:
+        """Whether the parameter says reliable; None: follow the publishers."""
+        name = f'qos_overrides.{self.topic}.subscription.reliability'
+        if not self.node.has_parameter(name):
+            declare(self.node, name, FOLLOW, f'reliable, best_effort or {FOLLOW}')
+        value = self.node.get_parameter(name).value
+        try:
+            return {FOLLOW: None, 'reliable': True, 'best_effort': False}[value]
+        except KeyError:
+            raise ValueError(
+                f'{name} is "{value}", expected reliable, best_effort or {FOLLOW}'
+            ) from None
+
     def _wanted(self) -> bool | None:
+        if self.given is not None:
+            return self.given
         publishers = self.node.get_publishers_info_by_topic(self.topic)
         if not publishers:
             return None  # nobody to follow
         return all(p.qos_profile.reliability == ReliabilityPolicy.RELIABLE for p in publishers)
 
-    def _subscribe(self):
+    def _subscribe(self) -> Subscription:
         return self.node.create_subscription(
-            self.message_type, self.topic, self.callback, image_qos(self.reliable)
+            self.message_type,
+            self.topic,
+            self.callback,
+            image_qos(self.reliable),
+            qos_overriding_options=QoSOverridingOptions(OVERRIDDEN),
         )
 
     def follow(self) -> bool:
@@ -59,6 +100,10 @@ class FollowingSubscription:
         self.reliable = wanted
         self.subscription = self._subscribe()
         return True
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        self.node.destroy_subscription(self.subscription)
 
     def describe(self) -> str:
         """Topic, type, own QoS and the publishers that are there: what "no image" depends on."""

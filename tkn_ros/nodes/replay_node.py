@@ -9,11 +9,12 @@ from rclpy.qos import QoSProfile
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Image
 
-from tkn_ros.nodes.conversions import NS, rgb_to_image, to_time
+from tkn_ros.nodes.conversions import rgb_to_image, to_time
 from tkn_ros.nodes.parameters import declare
 from tkn_ros.nodes.qos import image_qos
 from tkn_ros.nodes.run import run
 from tkn_ros.video.open import open_video
+from tkn_ros.video.stamps import NS
 
 LATE = 0.5  # [s] behind its own time table, after which the node says so
 

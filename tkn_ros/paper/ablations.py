@@ -1,14 +1,14 @@
 """`tkn tables ablations`: Tables V to IX at an equal budget on any video.
 
 Every detector is trained once for `budget` steps and every predictor, on keypoints of the detector
-of its row, for as many. Finished parts are kept in a folder, so that a stopped run goes on.
+of its row, for as many. Finished parts are kept in a folder, so that a stopped run can be resumed.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,17 +22,21 @@ from tkn_ros.evaluation.runs import (
     evaluate_repeat_last,
     milliseconds,
 )
-from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig
 from tkn_ros.model.parts import build_detector, build_predictor
 from tkn_ros.model.predictor import PredictorConfig
-from tkn_ros.model.tkn import TKNConfig
+from tkn_ros.model.tkn import TKN, TKNConfig
+from tkn_ros.paper.kept_results import open_results
 from tkn_ros.paper.sizes import EXPLICIT, KERNELS, write_json
-from tkn_ros.training.stages import detect_keypoints, train_detector, train_predictor
+from tkn_ros.training.sampler import Sampling
+from tkn_ros.training.stage import Schedule
+from tkn_ros.training.stages import detect_keypoints, detector_stage, predictor_stage, run_stage
 from tkn_ros.whole_file import whole_file
 
+RESULTS = 'results.json'
 TABLES = ('V', 'VI', 'VII', 'VIII', 'IX')
 WINDOW = 10
+DETECTOR_RATE, PREDICTOR_RATE = 2e-3, 3e-4  # of learning
 DETECTORS = {
     **{name: DetectorConfig(kernels=kernels) for name, kernels in KERNELS.items()},
     **{f'K={k}': DetectorConfig(keypoints=k) for k in (4, 8, 12, 20, 32, 64)},
@@ -98,10 +102,6 @@ ROWS = (
 )
 
 
-class AblationError(ValueError):
-    """The folder of results cannot be used; the message says why and what to do."""
-
-
 def run_ablations(
     clips: Sequence[np.ndarray],
     test_clips: Sequence[np.ndarray],
@@ -112,10 +112,10 @@ def run_ablations(
     batch: int = 32,
     seed: int = 0,
     data: str = '',
-) -> dict:
+) -> dict[str, Any]:
     """Train and evaluate what the rows of `tables` need; return the contents of results.json.
 
-    Raises AblationError where it was of another setting.
+    Raises ResultsError where it was of another setting.
 
     Args:
         clips, test_clips: (T, H, W, 3) uint8 each, all of one size. `out` keeps results.json and
@@ -139,7 +139,7 @@ def run_ablations(
         'width': clips[0].shape[2],
     }
     runs = cut_runs(test_clips, WINDOW, horizon)
-    results = _open_results(out / 'results.json', settings)
+    results = open_results(out / RESULTS, settings, ('repeating', 'detectors', 'predictors'))
     if not results['repeating']:
         results['repeating'] = evaluate_repeat_last(runs, WINDOW)
     rows = [r for r in ROWS if r.table in tables]
@@ -149,17 +149,18 @@ def run_ablations(
         if row.detector not in results['detectors'] or not weights.is_file():
             torch.manual_seed(seed)
             detector = build_detector(DETECTORS[row.detector])
-            train_detector(detector, clips, budget, batch, seed=seed)
+            schedule = Schedule(budget, DETECTOR_RATE)
+            run_stage(detector_stage(detector, clips, schedule, batch, sampling=Sampling(seed)))
             with whole_file(weights) as part:
                 save_file(detector.state_dict(), part)
             results['detectors'][row.detector] = evaluate_reconstruction(detector, runs, WINDOW)
-            write_json(out / 'results.json', results)
+            write_json(out / RESULTS, results)
         key = f'{row.detector} + {row.predictor}'
         if row.predictor and key not in results['predictors']:
             results['predictors'][key] = _train_and_predict(
                 row, weights, clips, runs, budget, batch, seed
             )
-            write_json(out / 'results.json', results)
+            write_json(out / RESULTS, results)
     return results
 
 
@@ -171,17 +172,18 @@ def _train_and_predict(
     budget: int,
     batch: int,
     seed: int,
-) -> dict:
+) -> dict[str, Any]:
     config = DETECTORS[row.detector]
     predictor = replace(PREDICTORS[row.predictor], keypoints=config.keypoints)
     with torch.device('meta'):
-        model = build(TKNConfig(config, predictor, WINDOW))
+        model = TKN(TKNConfig(config, predictor, WINDOW))
     torch.manual_seed(seed)
     model.predictor = build_predictor(predictor)
     model.detector = build_detector(config)
     model.detector.load_state_dict(load_file(weights))
     keypoints = detect_keypoints(model.detector.eval(), clips)
-    train_predictor(model.predictor, keypoints, budget, WINDOW, batch, seed=seed)
+    schedule = Schedule(budget, PREDICTOR_RATE)
+    run_stage(predictor_stage(model.predictor, keypoints, schedule, WINDOW, batch, Sampling(seed)))
     model.eval()
     frames = torch.zeros(1, WINDOW, 3, *runs[0].shape[1:3])
     horizon = len(runs[0]) - WINDOW
@@ -191,29 +193,7 @@ def _train_and_predict(
     }
 
 
-def _open_results(path: Path, settings: dict) -> dict:
-    """What `path` holds, or an empty set of results; the folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file():
-        return {'settings': settings, 'repeating': {}, 'detectors': {}, 'predictors': {}}
-    try:
-        results = json.loads(path.read_text())
-        found = results['settings']
-        results['detectors'], results['predictors'], results['repeating']
-    except (ValueError, KeyError, TypeError) as error:
-        raise AblationError(
-            f'{path}: not results of this command ({error!r}); remove it or give another --out'
-        ) from None
-    for name, value in settings.items():
-        if found.get(name) != value:
-            raise AblationError(
-                f'{path} is of {name} {found.get(name)}, and now it is {value}; '
-                'give another --out or the same settings'
-            )
-    return results
-
-
-def format_ablations(results: dict, tables: Sequence[str] = TABLES) -> str:
+def format_ablations(results: dict[str, Any], tables: Sequence[str] = TABLES) -> str:
     """Ours beside the paper's, as text for a terminal."""
     s, still = results['settings'], results['repeating']
     lines = [

@@ -5,6 +5,7 @@ Everything runs on torch's meta device: shapes only, no memory and no arithmetic
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +27,7 @@ class Size:
     gmacs_true: float
 
 
-def measure_size(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *args) -> Size:
+def measure_size(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *args: Any) -> Size:
     """Measure the module that `build` returns for one call with zeros of `input_shape` and `args`.
 
     gmacs_thop counts as the paper did, with the thop package: a transposed convolution as if it
@@ -45,7 +46,7 @@ def measure_size(build: Callable[[], nn.Module], input_shape: tuple[int, ...], *
     return Size(params / 1e6, _thop_macs(module, x, args) / 1e9, counter.get_total_flops() / 2e9)
 
 
-def _thop_macs(module: nn.Module, x: Tensor, args: tuple) -> float:
+def _thop_macs(module: nn.Module, x: Tensor, args: tuple[Any, ...]) -> float:
     try:
         import thop  # here, since only the tables of sizes need it
     except ImportError as error:

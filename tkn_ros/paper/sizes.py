@@ -1,24 +1,26 @@
 """`tkn tables sizes`: Tables III, IV, V, VII and IX of the paper beside this implementation.
 
-One window of 10 frames of 64 x 64 pixels in, 10 frames out. The peers' rows of Tables III and IV
-are not here.
+One window of 10 frames in, 10 frames out, of 64 x 64 pixels but for the peers (`peer_sizes.py`).
 """
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from tkn_ros.model.build import build
 from tkn_ros.model.detector import DetectorConfig, KeypointDetector
 from tkn_ros.model.predictor import PredictorConfig, TransformerPredictor
-from tkn_ros.model.tkn import TKNConfig
+from tkn_ros.model.tkn import TKN, TKNConfig
 from tkn_ros.model.variants.frame_by_frame import FrameByFrame
 from tkn_ros.model.variants.sequential_predictor import INFERRED, STATED
-from tkn_ros.model.variants.tkn_sequential import LiteralSequential
-from tkn_ros.paper.flops import measure_size
+from tkn_ros.model.variants.tkn_sequential import LiteralSequential, TKNSequential
+from tkn_ros.paper.flops import Size, measure_size
+from tkn_ros.paper.peer_sizes import PEERS, Peer, peer_size, setting_of
 from tkn_ros.whole_file import whole_file
 
 WINDOW, SIDE = 10, 64
@@ -32,26 +34,22 @@ EXPLICIT = PredictorConfig(latent=False, d_model=48, d_inner=192)  # Table IX: d
 
 
 @dataclass(frozen=True)
-class SizeRow:
-    """Figures as the paper prints them, for how it rounds; the rest as `counting.Size`.
+class SizeRow(Size):
+    """A size, and what the paper prints for it, as text because of how it rounds.
 
     Attributes:
         table: of the paper, as a Roman number.
         name: of the line.
         paper_params_m: as printed.
         paper_g: as printed.
-        params_m: parameters, in millions.
-        gmacs_thop: multiply-accumulates as the paper counted [1e9].
-        gmacs_true: multiply-accumulates that are made [1e9].
+        why: ours differs, for rows that do.
     """
 
     table: str
     name: str
     paper_params_m: str
     paper_g: str
-    params_m: float
-    gmacs_thop: float
-    gmacs_true: float
+    why: str = ''
 
 
 class DetectorPass(nn.Module):
@@ -67,13 +65,19 @@ class DetectorPass(nn.Module):
 
 
 def size_rows() -> list[SizeRow]:
-    """Every row, measured; a few seconds."""
+    """Every row, measured; about ten seconds."""
     sequential = TKNConfig(predictor=INFERRED, process='sequential')
     stated = TKNConfig(predictor=STATED, process='sequential')
     rows = [
         _whole('III', 'TKN', '19.1', '1.6', lambda: build(TKNConfig())),
-        _whole('III', 'TKN (w/o tp)', '19.1', '1.6', lambda: FrameByFrame(build(TKNConfig()))),
-        _whole('III', 'TKN-Sequential', '105', '3.5', lambda: LiteralSequential(build(sequential))),
+        _whole('III', 'TKN (w/o tp)', '19.1', '1.6', lambda: FrameByFrame(TKN(TKNConfig()))),
+        _whole(
+            'III',
+            'TKN-Sequential',
+            '105',
+            '3.5',
+            lambda: LiteralSequential(TKNSequential(sequential)),
+        ),
         _whole(
             'III',
             'TKN-Sequential, each frame encoded once',
@@ -86,8 +90,9 @@ def size_rows() -> list[SizeRow]:
             'TKN-Sequential, widths as stated',
             '105',
             '3.5',
-            lambda: LiteralSequential(build(stated)),
+            lambda: LiteralSequential(TKNSequential(stated)),
         ),
+        *(_peer(peer) for peer in PEERS),
         _detector('IV', 'TKN detector', '0.1', '1.4', KERNELS['3x3']),
         _predictor('IV', 'TKN predictor', '18.9', '0.2', PredictorConfig()),
     ]
@@ -106,26 +111,41 @@ def size_rows() -> list[SizeRow]:
         ('mlp', '14.4', '1.5'),
     ):
         config = TKNConfig(predictor=PredictorConfig(kind=kind))
-        rows.append(_whole('VII', f'TKN+{kind.upper()}', params, g, lambda c=config: build(c)))
+        rows.append(_whole('VII', f'TKN+{kind.upper()}', params, g, partial(build, config)))
     rows.append(_predictor('IX', 'explicit', '0.7', '0.01', EXPLICIT))
     rows.append(_predictor('IX', 'latent', '18.9', '0.19', PredictorConfig()))
     return rows
 
 
+def _peer(peer: Peer) -> SizeRow:
+    size = peer_size(peer)
+    name = f'{peer.name}, {setting_of(peer)}'
+    return SizeRow(
+        size.params_m,
+        size.gmacs_thop,
+        size.gmacs_true,
+        'III',
+        name,
+        peer.params_m,
+        peer.g,
+        peer.why,
+    )
+
+
 def _whole(table: str, name: str, params: str, g: str, make: Callable[[], nn.Module]) -> SizeRow:
     size = measure_size(make, (1, WINDOW, 3, SIDE, SIDE), WINDOW)
-    return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
+    return SizeRow(size.params_m, size.gmacs_thop, size.gmacs_true, table, name, params, g)
 
 
 def _detector(table: str, name: str, params: str, g: str, kernels: tuple[int, ...]) -> SizeRow:
     config = DetectorConfig(kernels=kernels)
     size = measure_size(lambda: DetectorPass(config), (WINDOW, 3, SIDE, SIDE))
-    return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
+    return SizeRow(size.params_m, size.gmacs_thop, size.gmacs_true, table, name, params, g)
 
 
 def _predictor(table: str, name: str, params: str, g: str, config: PredictorConfig) -> SizeRow:
     size = measure_size(lambda: TransformerPredictor(config), (1, WINDOW, config.keypoints, 3))
-    return SizeRow(table, name, params, g, size.params_m, size.gmacs_thop, size.gmacs_true)
+    return SizeRow(size.params_m, size.gmacs_thop, size.gmacs_true, table, name, params, g)
 
 
 def difference(ours: float, paper: str) -> str:
@@ -153,7 +173,7 @@ def format_sizes(rows: list[SizeRow]) -> str:
             f'{r.paper_g:>3}{r.gmacs_thop:8.3f}   {difference(r.gmacs_thop, r.paper_g):<12}'
             f'{r.gmacs_true:5.3f}'
         )
-    lines.append('')
+    lines += ['', *(f'{r.name}: {r.why}.' for r in rows if r.why), '']
     lines.append(
         '"=": equal to every digit the paper prints (in brackets, to its printed figure). '
         'thop: as the paper counted;'
@@ -165,7 +185,7 @@ def format_sizes(rows: list[SizeRow]) -> str:
     return '\n'.join(lines)
 
 
-def sizes_as_json(rows: list[SizeRow]) -> dict:
+def sizes_as_json(rows: list[SizeRow]) -> dict[str, Any]:
     """{"rows": [{table, name, params_m, gmacs_thop, gmacs_true, paper_params_m, paper_g}]}."""
     return {
         'rows': [
@@ -177,13 +197,14 @@ def sizes_as_json(rows: list[SizeRow]) -> dict:
                 'gmacs_true': r.gmacs_true,
                 'paper_params_m': float(r.paper_params_m),
                 'paper_g': float(r.paper_g),
+                **({'why': r.why} if r.why else {}),
             }
             for r in rows
         ]
     }
 
 
-def write_json(path: str | Path, value: dict) -> None:
+def write_json(path: str | Path, value: dict[str, Any]) -> None:
     """Write `value` to `path`, whole or not at all."""
     try:
         with whole_file(path) as part:

@@ -17,9 +17,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import tkn_ros.baselines
 import tkn_ros.model
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.cache_folder import cache_folder
-from tkn_ros.model.tkn import TKN
 
 KEPT_WEIGHTS = 6  # sets of weights whose graphs are kept; each may take some 100 MB
 KEPT_SHAPES = 8  # graphs in memory of each stage
@@ -35,7 +36,7 @@ def cache_root() -> Path | None:
     return None
 
 
-def cache_of(model: TKN) -> Path | None:
+def cache_of(model: AnyNetwork) -> Path | None:
     """The folder for these very weights under this very code; those unused for longest go."""
     root = cache_root()
     if root is None:
@@ -51,7 +52,7 @@ def cache_of(model: TKN) -> Path | None:
     return None
 
 
-def fingerprint(model: TKN) -> str:
+def fingerprint(model: AnyNetwork) -> str:
     """A short hash of the weights, the hyper-parameters and the code that makes graphs of them."""
     digest = hashlib.blake2b(digest_size=10)
     config = asdict(model.config)
@@ -61,6 +62,7 @@ def fingerprint(model: TKN) -> str:
     here = Path(__file__).parent
     sources = [
         *Path(tkn_ros.model.__file__).parent.rglob('*.py'),
+        *Path(tkn_ros.baselines.__file__).parent.glob('*.py'),
         *(here / f'{name}.py' for name in ('stages', 'rewrites', 'graphs')),
     ]
     for source in sorted(sources):
@@ -73,7 +75,7 @@ def fingerprint(model: TKN) -> str:
 
 def shapes_of(inputs: tuple[Tensor, ...]) -> str:
     """A stage's input shapes as a part of a file's name: '1x20x16x3_1x16x3_1x64x64x3'."""
-    # the features follow from the network and its size, which the last of them tells
+    # the features follow from the network and its size, which is the last of them
     shown = (*inputs[:3], inputs[-1]) if len(inputs) > 3 else inputs
     return '_'.join('x'.join(str(side) for side in t.shape) for t in shown)
 

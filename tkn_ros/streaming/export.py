@@ -1,12 +1,13 @@
 """The network as files for other runtimes, each checked against the reference.
 
 'whole' is one graph from a window of frames to predicted frames and keypoints. 'stages' are those
-of `stages.py`, for programs that keep a window of keypoints as `SlidingWindow` does. Shapes
-are fixed. Beside the graphs lies export.json with the names, shapes and types of what goes in and
-out, and what the check found.
+of `stages.py` or `following_stages.py`, for programs that keep a window of keypoints as
+`SlidingWindow` does. Shapes are fixed. Beside the graphs lies export.json with the names, shapes
+and types of what goes in and out, and what the check found.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,47 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tkn_ros.model.predictor import rollout
-from tkn_ros.model.tkn import TKN
+from tkn_ros.model.build import Network
 from tkn_ros.streaming.backends.base import BackendError
-from tkn_ros.streaming.graphs import stage_names, to_onnx, to_openvino
-from tkn_ros.streaming.stages import all_stages, next_window, source_and_mean, to_bytes
+from tkn_ros.streaming.export_graphs import ExportError, WholeGraph, examples_of, graphs_of
+from tkn_ros.streaming.graphs import import_openvino, stage_names, to_onnx, to_openvino
+from tkn_ros.streaming.stages import to_bytes
+from tkn_ros.whole_file import whole_file
 
+DESCRIPTION_FILE = 'export.json'
 FORMATS = {'onnx': 'onnx', 'openvino': 'xml', 'torch': 'pt2'}  # their files' endings
 KEYPOINTS_TOLERANCE = 1e-3  # largest difference that the check lets pass, in the grid's units
 FRAMES_TOLERANCE = 2  # the same for a frame's bytes
-
-
-class ExportError(ValueError):
-    """The file does not do what the network does, or cannot be written; says which and how far."""
-
-
-class WholeGraph(nn.Module):
-    """(B, n, H, W, 3) uint8 -> frames (B, m, H, W, 3) uint8, keypoints (B, m, K, 3).
-
-    Args:
-        model: the network.
-        horizon: m, frames to predict.
-        shuffle: transposed convolutions as convolutions and pixel shuffles.
-    """
-
-    def __init__(self, model: TKN, horizon: int, shuffle: bool) -> None:
-        super().__init__()
-        self.stages = nn.ModuleDict(all_stages(model, shuffle))
-        self.horizon, self.residual = horizon, model.config.predictor.residual
-
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        b, n = (int(side) for side in frames.shape[:2])
-        keypoints, *features = self.stages['encode'](frames.flatten(0, 1))
-        newest = [h.unflatten(0, (b, n))[:, -1] for h in features]
-        known = keypoints.unflatten(0, (b, n))  # (B, n, K, 3)
-        predict = next_window(self.stages['predict'], self.residual)
-        predicted = rollout(predict, known, self.horizon)
-        source = frames[:, -1]
-        if 'background' in self.stages:
-            source = source_and_mean(frames)
-            newest.append(self.stages['background'](frames))
-        return self.stages['draw'](predicted, known[:, n - 1], source, *newest), predicted
 
 
 @dataclass(frozen=True)
@@ -73,10 +44,10 @@ class Exported:
 
 
 def export(
-    model: TKN,
+    model: Network,
     folder: str | Path,
     kind: str = 'onnx',
-    parts: str = 'whole',
+    parts: str = '',
     horizon: int = 10,
     cameras: int = 1,
     window: int = 0,
@@ -84,13 +55,14 @@ def export(
     """Write the network into a folder, read it again and compare.
 
     Raises BackendError where a package is missing, ExportError where the written file, read again
-    and run, differs from the reference by more than KEYPOINTS_TOLERANCE or FRAMES_TOLERANCE.
+    and run, differs from the reference by more than KEYPOINTS_TOLERANCE or FRAMES_TOLERANCE, and
+    for a format, or parts, that there are not.
 
     Args:
         model: the network.
         folder: where files are written.
         kind: one of FORMATS.
-        parts: 'whole' or 'stages'.
+        parts: 'whole' or 'stages'; '': 'whole' where the network is one graph.
         horizon: m, frames to predict.
         cameras: B, cameras in a batch.
         window: n, frames observed.
@@ -98,80 +70,38 @@ def export(
     if kind not in FORMATS:
         raise ExportError(f'format "{kind}" is unknown; use one of {", ".join(FORMATS)}')
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    config, window = model.config, window or model.config.window
-    modules = _modules(model.cpu().float().eval(), kind, parts, horizon)
-    examples = _examples(modules, config, cameras, window, horizon)
+    window = window or model.config.window
+    modules = graphs_of(model.cpu().float().eval(), parts, horizon, shuffle=kind == 'openvino')
+    examples = examples_of(model, modules, cameras, window, horizon)
     done, described = [], {}
-    for name, module in modules.items():
-        inputs = examples[name]
-        expected = _reference(model, module, inputs)
-        names = stage_names(name, len(inputs))
-        names = names[0], names[1] + [f'h{i + 1}' for i in range(len(expected) - len(names[1]))]
-        path = folder / f'{name}.{FORMATS[kind]}'
-        results = _write_and_run(module, inputs, names, kind, path)
-        done.append(_check(path, results, expected))
-        described[name] = {
-            'file': path.name,
-            'inputs': _describe(names[0], inputs),
-            'outputs': _describe(names[1], expected),
-            'difference': {'keypoints': done[-1].keypoints_error, 'frames': done[-1].frames_error},
+    with whole_file(folder / DESCRIPTION_FILE) as description:  # the graphs appear with it
+        for name, module in modules.items():
+            inputs = examples[name]
+            expected = _reference(model, module, inputs)
+            names = stage_names(name, len(inputs))
+            names = names[0], names[1] + [f'h{i + 1}' for i in range(len(expected) - len(names[1]))]
+            path = folder / f'{name}.{FORMATS[kind]}'
+            results = _write_and_run(module, inputs, names, kind, description.parent / path.name)
+            error = _check(path, results, expected)
+            done.append(error)
+            described[name] = {
+                'file': path.name,
+                'inputs': _describe(names[0], inputs),
+                'outputs': _describe(names[1], expected),
+                'difference': {'keypoints': error.keypoints_error, 'frames': error.frames_error},
+            }
+        about = {
+            'residual': model.config.predictor.residual and not model.config.following,
+            'window': window,
+            'horizon': horizon,
+            'graphs': described,
         }
-    (folder / 'export.json').write_text(
-        json.dumps(
-            {
-                'residual': config.predictor.residual,
-                'window': window,
-                'horizon': horizon,
-                'graphs': described,
-            },
-            indent=1,
-        )
-        + '\n'
-    )
+        description.write_text(json.dumps(about, indent=1) + '\n')
     return done
 
 
-def _modules(model: TKN, kind: str, parts: str, horizon: int) -> dict[str, nn.Module]:
-    shuffle = kind == 'openvino'
-    if parts == 'whole':
-        return {'whole': WholeGraph(model, horizon, shuffle)}
-    if parts == 'stages':
-        return all_stages(model, shuffle)
-    raise ExportError(f'parts is "{parts}", expected "whole" or "stages"')
-
-
 @torch.no_grad()
-def _examples(modules, config, cameras: int, window: int, horizon: int) -> dict[str, tuple]:
-    """Inputs for each graph: noise, which hides no difference."""
-    rng = np.random.default_rng(0)
-    shape = cameras, window, config.height, config.width, 3
-    frames = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
-    if 'whole' in modules:
-        return {'whole': (frames,)}
-    newest = frames[:, -1].contiguous()
-    keypoints, *features = modules['encode'](newest)
-    longest = max(window, horizon)
-    moved = keypoints[:, None] + 0.2 * torch.randn(cameras, longest, *keypoints.shape[1:])
-    source = newest
-    if 'background' in modules:
-        source = source_and_mean(frames)
-        features.append(modules['background'](frames))
-    return {
-        'encode': (newest,),
-        'predict': (moved[:, :window].contiguous(),),
-        'background': (frames,),
-        'draw': (
-            moved[:, :horizon].contiguous(),
-            keypoints,
-            source,
-            *(h.contiguous() for h in features),
-        ),
-    }
-
-
-@torch.no_grad()
-def _reference(model: TKN, module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+def _reference(model: Network, module: nn.Module, inputs: tuple[Tensor, ...]) -> list[Tensor]:
     """What must come out: of the whole, what the plain network gives; of a stage, what it gives
     in PyTorch, which the tests hold to the plain network."""
     if isinstance(module, WholeGraph):
@@ -182,7 +112,13 @@ def _reference(model: TKN, module: nn.Module, inputs: tuple[Tensor, ...]) -> lis
     return [expected] if isinstance(expected, Tensor) else list(expected)
 
 
-def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndarray]:
+def _write_and_run(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: tuple[list[str], list[str]],
+    kind: str,
+    path: Path,
+) -> list[np.ndarray]:
     """Write the file, then read it again and run it on the same inputs."""
     feed = {name: t.numpy() for name, t in zip(names[0], inputs)}
     if kind == 'torch':
@@ -193,13 +129,13 @@ def _write_and_run(module, inputs, names, kind: str, path: Path) -> list[np.ndar
         return [r.numpy() for r in ([results] if isinstance(results, Tensor) else results)]
     if kind == 'openvino':
         try:
-            import openvino
-
-            from tkn_ros.streaming.backends.openvino import openvino_core
+            openvino = import_openvino()
         except ImportError:
             raise BackendError(
                 'format "openvino" needs the package openvino: pip install openvino'
             ) from None
+        from tkn_ros.streaming.backends.openvino import openvino_core
+
         openvino.save_model(to_openvino(module, inputs, names), path, compress_to_fp16=False)
         core = openvino_core()
         compiled = core.compile_model(
@@ -241,7 +177,7 @@ def _check(path: Path, results: list[np.ndarray], expected: list[Tensor]) -> Exp
     return Exported(path, keypoints_error, frames_error)
 
 
-def _describe(names: list[str], tensors) -> list[dict]:
+def _describe(names: list[str], tensors: Sequence[Tensor]) -> list[dict[str, object]]:
     return [
         {'name': name, 'shape': list(t.shape), 'type': str(t.dtype).removeprefix('torch.')}
         for name, t in zip(names, tensors)

@@ -8,8 +8,10 @@ import torch
 
 from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.motion_detector import EARLIER
+from tkn_ros.model.predictor import rollout
 from tkn_ros.streaming.backends.base import Backend
-from tkn_ros.streaming.follower import GREY_WIDTH, LEAST_KNOWN, Follower, to_grey
+from tkn_ros.streaming.follower import LEAST_KNOWN, Follower
+from tkn_ros.streaming.point_flow import GREY_WIDTH, to_small
 from tkn_ros.streaming.prediction import Observation, Prediction, from_pixels
 from tkn_ros.streaming.window import SlidingWindow
 
@@ -20,6 +22,12 @@ class FollowingWindow(SlidingWindow):
     """As `SlidingWindow`, with a `Follower` between detector and predictor.
 
     A moment at which a point was not seen counts as unknown for that point alone.
+
+    Args:
+        model: in evaluation mode.
+        window: n, frames observed; 0 takes the model's own.
+        period_ns: time between two samples of the window [ns]; 0 follows the camera.
+        backend: what runs the network; None for eager PyTorch.
     """
 
     model: FollowingTKN
@@ -35,7 +43,7 @@ class FollowingWindow(SlidingWindow):
         config = model.following
         self.follower = Follower(config.keypoints, HISTORY * self.window + 1, self.window)
         self._small: deque[np.ndarray] = deque(maxlen=max(EARLIER) + 1)
-        self._grey = np.empty((0, 0), np.uint8)
+        self._grey: np.ndarray = np.empty((0, 0), np.uint8)
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -57,12 +65,14 @@ class FollowingWindow(SlidingWindow):
         return f'the picture became {width}x{height}' if changed else reason
 
     def _observe(self, stamp_ns: int, image: np.ndarray) -> Observation:
-        self._small.append(self._to_detector(image))
+        small = to_small(image)
+        source = small if image.shape[1] > GREY_WIDTH else image  # shrinking twice is cheaper
+        self._small.append(self._to_detector(source))
         frames = np.stack([self._small[-1 - min(k, len(self._small) - 1)] for k in (0, *EARLIER)])
         motion = self.backend.run('detect', torch.from_numpy(frames)[None])[0]
-        self._grey = to_grey(image)
+        self._grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
         self.follower.push(self._grey, motion[0].float().cpu().numpy())
-        return Observation(stamp_ns, _NO_KEYPOINTS, [], image, self._to_size(image))
+        return Observation(stamp_ns, _NO_KEYPOINTS, [], image, self._to_size(source))
 
     def _to_detector(self, image: np.ndarray) -> np.ndarray:
         config = self.model.following.detector
@@ -126,21 +136,17 @@ class FollowingWindow(SlidingWindow):
         self, tracks: np.ndarray, known: np.ndarray, active: np.ndarray, horizon: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Means (horizon, K, 2) and sigmas (horizon, K) in pixels of the grey picture."""
-        at, seen = torch.from_numpy(tracks)[None], torch.from_numpy(known).float()[None]
         present = torch.from_numpy(active).float()[None]
-        means: list[torch.Tensor] = []
-        sigmas: list[torch.Tensor] = []
-        while len(means) * self.window < horizon:
-            mean, sigma = self.backend.run('tracks', at, seen, present)
-            if sigmas:  # as of independent errors
-                sigma = (sigma.square() + sigmas[-1][:, -1:].square()).sqrt()
-            means.append(mean)
-            sigmas.append(sigma)
-            at, seen = mean, torch.ones_like(seen)
-        return (
-            torch.cat(means, 1)[0, :horizon].float().cpu().numpy(),
-            torch.cat(sigmas, 1)[0, :horizon].float().cpu().numpy(),
-        )
+
+        def next_window(window: torch.Tensor) -> torch.Tensor:  # (1, n, K, 4): x, y, known, sigma
+            mean, sigma = self.backend.run('tracks', window[..., :2], window[..., 2], present)
+            sigma = (sigma.square() + window[:, -1:, :, 3].square()).sqrt()  # independent errors
+            return torch.cat([mean, torch.ones_like(sigma)[..., None], sigma[..., None]], -1)
+
+        seen = known[..., None].astype(np.float32)  # (n, K, 1)
+        observed = torch.from_numpy(np.concatenate([tracks, seen, np.zeros_like(seen)], -1))[None]
+        future = rollout(next_window, observed, horizon)[0].float().cpu().numpy()
+        return future[..., :2], future[..., 3]
 
     def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
         frames, images = self._images(prediction, size)

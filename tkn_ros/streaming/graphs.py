@@ -1,8 +1,10 @@
 """PyTorch modules as ONNX and OpenVINO graphs of fixed shapes."""
 
 import io
+import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ def stage_names(stage: str, inputs: int) -> tuple[list[str], list[str]]:
         'tracks': (['tracks', 'known', 'present'], ['mean', 'sigma']),
         'drift': (['frames', 'keypoints', 'active'], ['drift']),
         'compose': (['source', 'drift', 'steps'], ['predicted_frames']),
+        'frames': (['frames', 'steps'], ['predicted_frames', 'sum']),
         'whole': (['frames'], ['predicted_frames', 'predicted_keypoints']),
     }[stage]
 
@@ -46,7 +49,7 @@ def to_onnx(
     """
     import onnx  # noqa: F401 - torch's own message does not say how to install it
 
-    buffer = io.BytesIO()
+    buffer: Any = io.BytesIO()  # the stub of `export` wants a path; the exporter writes to either
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')  # shapes are fixed on purpose
         torch.onnx.export(
@@ -61,7 +64,22 @@ def to_onnx(
     return buffer.getvalue()
 
 
-def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[str], list[str]]):
+def import_openvino() -> Any:
+    """The module `openvino`, without its telemetry. Raises ImportError where it is missing.
+
+    Its converter would send statistics over the network, from a process forked among threads,
+    which hangs where names cannot be resolved. It does without where the package is missing.
+    """
+    modules: dict[str, Any] = sys.modules  # None there: it cannot be imported
+    modules.setdefault('openvino_telemetry', None)
+    import openvino
+
+    return openvino
+
+
+def to_openvino(
+    module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[str], list[str]]
+) -> Any:
     """An `openvino.Model`.
 
     Args:
@@ -69,8 +87,7 @@ def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[s
         inputs: examples of what goes in.
         names: of inputs and outputs.
     """
-    import openvino
-
+    openvino = import_openvino()
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter('ignore')
         traced = torch.jit.trace(module, tuple(inputs), check_trace=False)
@@ -83,12 +100,12 @@ def to_openvino(module: nn.Module, inputs: Sequence[Tensor], names: tuple[list[s
     return graph
 
 
-def weights_to_int8(graph) -> None:
+def weights_to_int8(graph: Any) -> None:
     """Store the matrices of an `openvino.Model` in 8 bits, with a scale for each output, in place.
 
     The CPU multiplies in bfloat16 still; what is saved is half the reading of the weights.
     """
-    from openvino import opset13 as ops
+    ops = import_openvino().opset13
 
     for node in graph.get_ordered_ops():
         if node.get_type_name() != 'MatMul' or not node.get_attributes()['transpose_b']:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from tkn_ros.model.tkn import TKN
+from tkn_ros.model.build import Network
+from tkn_ros.streaming.make_window import make_window
 from tkn_ros.streaming.prediction import Prediction
-from tkn_ros.streaming.window import make_window
+from tkn_ros.video.arrays import load_arrays
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.source import Source
@@ -72,12 +72,18 @@ def keypoint_row(number: int, prediction: Prediction) -> KeypointRow:
     )
 
 
-def predict_keypoints(model: TKN, source: Source, horizon: int) -> KeypointRows:
+def predict_keypoints(model: Network, source: Source, horizon: int) -> KeypointRows:
     """The prediction of every frame of a recording from which one can be made; nothing is drawn.
 
     Held are the pictures of the window, and of each frame one row of keypoints.
 
-    Raises VideoError where the recording is shorter than the window, or stops too long within.
+    Args:
+        model: the network.
+        source: what frames are read from.
+        horizon: m, frames to predict.
+
+    Raises:
+        VideoError: if the recording is shorter than the window, or stops too long within.
     """
     if isinstance(source, CameraSource):
         raise VideoError(
@@ -114,11 +120,8 @@ def read_rows(path: str | Path) -> KeypointRows:
     Raises VideoError where it is no such file.
     """
     try:
-        with np.load(path) as arrays:
-            return KeypointRows(
-                **{f.name: arrays[f.name] for f in fields(KeypointRows) if f.name in arrays}
-            )
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        return KeypointRows(**load_arrays(path, tuple(f.name for f in fields(KeypointRows))))
+    except (ValueError, TypeError) as error:
         raise VideoError(
             f'{path}: not keypoints as `tkn predict -o OUT.npz` writes them ({error})'
         ) from None

@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.window import SlidingWindow, make_window
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.output_files import made_folder
+from tkn_ros.streaming.make_window import make_window
+from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.video.bag_writer import IMAGE_TYPE, BagWriter, image_serialiser
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.drawing import fit, side_by_side
@@ -42,7 +44,7 @@ class PredictedFrame:
 
 
 def predict_frames(
-    model: TKN,
+    model: AnyNetwork,
     source: Source,
     horizon: int,
     size: tuple[int, int] | None = None,
@@ -88,8 +90,11 @@ def predict_frames(
     yield from waiting
 
 
-def _predict(window: SlidingWindow, number: int, horizon: int, size) -> list[PredictedFrame]:
+def _predict(
+    window: SlidingWindow, number: int, horizon: int, size: tuple[int, int]
+) -> list[PredictedFrame]:
     prediction = window.predict(horizon)
+    assert prediction is not None  # the window is ready
     images = window.render(prediction, size)  # (m, H, W, 3)
     newest = prediction.newest.stamp_ns
     return [
@@ -107,14 +112,10 @@ def check_out(out: str | Path) -> None:
             f'{out}: "{out.suffix}" is not written here; give a name that ends in '
             f'{", ".join(known)}, or a folder'
         )
-    if out.suffix.lower() in known and out.is_dir():
-        raise VideoError(f'{out}: is a folder; remove it or choose another name')
-    if out.is_file() and out.suffix == '':
-        raise VideoError(f'{out}: is a file; frames go into a folder: choose another name')
 
 
 def predict_video(
-    model: TKN,
+    model: AnyNetwork,
     source: Source,
     out: Path,
     horizon: int,
@@ -158,8 +159,9 @@ def _picture(shown: PredictedFrame, compare: bool) -> np.ndarray:
     if not compare:
         return shown.image
     height, width = shown.image.shape[:2]
-    nothing = shown.actual is None
-    actual = np.zeros_like(shown.image) if nothing else fit(shown.actual, height, width)
+    actual = np.zeros_like(shown.image)
+    if shown.actual is not None:
+        actual = fit(shown.actual, height, width)
     return side_by_side([actual, shown.image])
 
 
@@ -174,11 +176,9 @@ def _to_gif(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bo
 
 
 def _to_folder(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    if any(out.iterdir()):
-        raise VideoError(f'{out}: this folder is not empty; give another one')
-    for shown in frames:
-        write_image(out / f'frame_{shown.number:06d}.png', _picture(shown, compare))
+    with made_folder(out):
+        for shown in frames:
+            write_image(out / f'frame_{shown.number:06d}.png', _picture(shown, compare))
 
 
 def _to_bag(out: Path, frames: Iterator[PredictedFrame], fps: float, compare: bool) -> None:

@@ -1,9 +1,13 @@
 """What the engine says of one camera at one moment: keypoints seen, and keypoints to come."""
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from torch import Tensor
+
+_BY_DEFAULT: Any = None  # what a field was not given, `__post_init__` fills in
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,20 @@ class Observation:
     features: list[Tensor]
     image: np.ndarray
     frame: np.ndarray
+
+    def at_size(self, size: tuple[int, int] | None) -> np.ndarray:
+        """The picture at another size, (H, W, 3) uint8.
+
+        size: (height, width); None for the network's.
+        """
+        if size is None or size == self.frame.shape[:2]:
+            return self.frame
+        if size == self.image.shape[:2]:
+            return self.image
+        height, width = size
+        shrinks = height < self.image.shape[0] or width < self.image.shape[1]
+        way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(self.image, (width, height), interpolation=way)
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,9 @@ class Prediction:
         sigma: (m, K) float32, standard deviation of x and of y as a share of the image's width.
         ids: (K,) int64, the same for the same point across predictions.
         ends: (3, K, 2) float32, what `motion_maps` draws; None: no maps.
+        frames: (m, h, w, 3) uint8 of the network's size, of networks that have no keypoints (K is
+            0) and predict frames at once; None: they are drawn from the keypoints.
+        frames_finite: whether those were finite numbers before they became bytes.
     """
 
     period_ns: int
@@ -71,11 +92,13 @@ class Prediction:
     predicted: np.ndarray
     seen: list[Observation]
     cells: tuple[int, int]
-    active: np.ndarray = None  # type: ignore[assignment]  # none of these four afterwards
-    known: np.ndarray = None  # type: ignore[assignment]
-    sigma: np.ndarray = None  # type: ignore[assignment]
-    ids: np.ndarray = None  # type: ignore[assignment]
+    active: np.ndarray = _BY_DEFAULT
+    known: np.ndarray = _BY_DEFAULT
+    sigma: np.ndarray = _BY_DEFAULT
+    ids: np.ndarray = _BY_DEFAULT
     ends: np.ndarray | None = None
+    frames: np.ndarray | None = None
+    frames_finite: bool = True
 
     def __post_init__(self) -> None:
         n, k = self.observed.shape[:2]
@@ -90,6 +113,12 @@ class Prediction:
                 object.__setattr__(self, name, blank)
 
     @property
+    def finite(self) -> bool:
+        """Whether every number in it is one."""
+        numbers = (self.observed, self.predicted, self.sigma)
+        return self.frames_finite and all(bool(np.isfinite(values).all()) for values in numbers)
+
+    @property
     def newest(self) -> Observation:
         """The newest frame."""
         return self.seen[-1]
@@ -101,6 +130,45 @@ class Prediction:
             to_pixels(k, self.cells, size)[..., :2] for k in (self.observed, self.predicted)
         )
         return PixelKeypoints(observed, predicted, self.sigma.astype(np.float64) * size[1])
+
+
+class KeypointColumns(NamedTuple):
+    """Keypoints of f moments as messages list them.
+
+    Attributes:
+        stamps_ns: f, the moments [ns].
+        places: (f, K, 2), in pixels of the newest frame.
+        intensity: (f, K), at least 0.
+        sigma: (f, K), 0 where observed [pixel].
+        active: (f, K) bool.
+    """
+
+    stamps_ns: list[int]
+    places: np.ndarray
+    intensity: np.ndarray
+    sigma: np.ndarray
+    active: np.ndarray
+
+
+def message_columns(prediction: Prediction) -> tuple[KeypointColumns, KeypointColumns]:
+    """What was observed, and what is predicted."""
+    pixels = prediction.pixels()
+    observed = KeypointColumns(
+        prediction.observed_ns,
+        pixels.observed,
+        # a network may predict a little below nothing; the message says 0 or more
+        np.maximum(prediction.observed[..., 2], 0),
+        np.zeros(pixels.observed.shape[:2]),
+        prediction.active & prediction.known,
+    )
+    predicted = KeypointColumns(
+        prediction.predicted_ns,
+        pixels.predicted,
+        np.maximum(prediction.predicted[..., 2], 0),
+        pixels.sigma,
+        np.broadcast_to(prediction.active, pixels.sigma.shape),
+    )
+    return observed, predicted
 
 
 def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
@@ -122,7 +190,13 @@ def to_pixels(keypoints: np.ndarray, cells: tuple[int, int], size: tuple[int, in
 
 
 def from_pixels(pixels: np.ndarray, cells: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """Inverse of `to_pixels` for x and y: (.., 2) pixels -> (.., 2) in model coordinates."""
+    """Inverse of `to_pixels` for x and y: (.., 2) in model coordinates.
+
+    Args:
+        pixels: (.., 2), x and y.
+        cells: (height, width) of the grid whose outermost cells' centres are -1 and 1.
+        size: (height, width) of the picture [pixel].
+    """
     scale = np.array(cells[::-1]) / np.array(size[::-1])  # cells a pixel, (x, y)
     cell = (np.asarray(pixels, np.float64) + 0.5) * scale - 0.5
     return cell / (np.array(cells[::-1]) - 1) * 2 - 1

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import torch
 
+from tkn_ros.model.build import Network
 from tkn_ros.model.following import FollowingTKN
-from tkn_ros.model.tkn import TKN
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.following_window import FollowingWindow
-from tkn_ros.streaming.window import make_window
+from tkn_ros.streaming.make_window import make_window
 from tkn_ros.video.metrics import clip_psnr
 
 MAX_LOSS = 0.05  # [dB] that a backend may lose and still be chosen by `auto` ..
@@ -19,7 +19,7 @@ CAMERA = (240, 320)  # pixels
 PERIOD_NS = 66_666_667
 
 
-def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
+def synthetic_clips(model: Network, window: int, horizon: int) -> list[np.ndarray]:
     """Moving scenes to judge on where there are no real ones.
 
     (window + horizon, H, W, 3) uint8 each, the same at every call: a street seen by a camera that
@@ -42,15 +42,21 @@ def synthetic_clips(model: TKN, window: int, horizon: int) -> list[np.ndarray]:
     ]
 
 
-def future_of(model: TKN, clip: np.ndarray, window: int) -> np.ndarray:
-    """What truly came after the first `window` frames, at the size that the network draws at."""
+def future_of(model: Network, clip: np.ndarray, window: int) -> np.ndarray:
+    """What truly came after the window, (m, H, W, 3) uint8 of the size that the network draws at.
+
+    Args:
+        model: the network.
+        clip: (n + m, H', W', 3) uint8.
+        window: n, frames observed.
+    """
     height, width = model.config.height, model.config.width
     return np.stack(
         [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in clip[window:]]
     )
 
 
-def predict_clip(model: TKN, backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
+def predict_clip(model: Network, backend: Backend, clip: np.ndarray, window: int) -> np.ndarray:
     """(n + m, H, W, 3) uint8 -> the m frames predicted from the first n, one encoded at a time.
 
     Args:
@@ -69,12 +75,18 @@ def predict_clip(model: TKN, backend: Backend, clip: np.ndarray, window: int) ->
 
 
 def keypoint_loss(
-    model: TKN | FollowingTKN, backend: Backend, clips: Sequence[np.ndarray], window: int
+    model: Network, backend: Backend, clips: Sequence[np.ndarray], window: int
 ) -> float:
     """By how much a backend's rounding raises the error of predicted keypoints, as a share.
 
-    The reference follows points through each clip; the backend predicts them from the same
-    tracks. 0 for networks whose keypoints are not followed.
+    The reference follows points through each clip; the backend predicts them from the same tracks.
+    0 for networks whose keypoints are not followed.
+
+    Args:
+        model: the network.
+        backend: what runs it.
+        clips: (n + m, H, W, 3) uint8 each.
+        window: n, frames observed.
     """
     if not isinstance(model, FollowingTKN):
         return 0.0

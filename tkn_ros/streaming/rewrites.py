@@ -117,21 +117,17 @@ class TransposedConvolution(nn.Module):
     Args:
         weight: of the convolution.
         bias: of the convolution, or None.
-        stride: of the convolution.
-        padding: of the convolution.
-        output_padding: of the convolution.
+        geometry: stride, padding and output_padding.
     """
 
-    def __init__(
-        self, weight: Tensor, bias: Tensor | None, stride: int, padding: int, output_padding: int
-    ) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, *geometry: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
         self.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
-        self.settings = stride, padding, output_padding
+        self.geometry = geometry
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv_transpose2d(x, self.weight, self.bias, *self.settings)
+        return F.conv_transpose2d(x, self.weight, self.bias, *self.geometry)
 
 
 class BlockConvolution(nn.Module):
@@ -210,13 +206,20 @@ class SharedLayer(nn.Module):
         super().__init__()
         conv = layer.conv
         of_target, of_source = (half.detach() for half in layer.split_weight())
+        bias = None if conv.bias is None else conv.bias.detach()
         settings = layer.geometry
-        make = ShuffledConvolution if shuffle or settings[::2] == (1, 0) else TransposedConvolution
-        self.of_target = make(of_target, None, *settings)
-        self.of_source = make(of_source, conv.bias.detach(), *settings)
-        if shuffle and settings[::2] == (1, 0) and conv.out_channels <= FEW_CHANNELS:
-            self.of_target = BlockConvolution(self.of_target)
-        self.norm = layer.norm
+        plain = settings[::2] == (1, 0)  # an ordinary convolution: nothing is shuffled
+        self.of_target: nn.Module
+        self.of_source: nn.Module
+        if shuffle or plain:
+            target = ShuffledConvolution(of_target, None, *settings)
+            few = shuffle and plain and conv.out_channels <= FEW_CHANNELS
+            self.of_target = BlockConvolution(target) if few else target
+            self.of_source = ShuffledConvolution(of_source, bias, *settings)
+        else:
+            self.of_target = TransposedConvolution(of_target, None, *settings)
+            self.of_source = TransposedConvolution(of_source, bias, *settings)
+        self.norm: nn.Module | None = layer.norm
         if channel_norm and layer.norm is not None:
             self.norm = ChannelNorm(layer.norm)
 

@@ -12,13 +12,17 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 
-from tkn_ros.model.tkn import TKN
+from tkn_ros.baselines.frames import Baseline
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.input_files import read_text
+from tkn_ros.model.build import Network
 from tkn_ros.streaming.backends.base import Backend, BackendError
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.cache import cache_of
@@ -35,6 +39,8 @@ from tkn_ros.streaming.trial import interleaved_ms, prediction_step
 from tkn_ros.whole_file import whole_file
 
 NAMES = ('auto', 'eager', 'compile', 'onnxruntime', 'openvino', 'cuda')
+NOTHING_FASTER = 'nothing faster is installed (pip install openvino)'
+ONLY_ASKED = 'openvino, onnxruntime or cuda may be faster: ask for one by name'
 PATIENCE = 10.0  # [s] after which the trial starts on no further backend
 
 
@@ -59,8 +65,31 @@ class Trial:
         return f'{self.name} {self.precision} {self.ms:.1f} ms{passed}'
 
 
+@dataclass(frozen=True)
+class _Setup:
+    """What the choice depends on, beside the weights and the code; as of `make_backend`."""
+
+    model: Network
+    options: Sequence[tuple[str, str]]
+    threads: int
+    horizon: int
+    window: int
+    cameras: int
+
+    def key(self) -> str:
+        """As text, by which the choice is kept."""
+        config = self.model.config
+        names = ' '.join(f'{name}:{precision}' for name, precision in self.options)
+        device = next(self.model.parameters()).device
+        return (
+            f'{device} of {processor(str(device))}, {self.threads or torch.get_num_threads()} '
+            f'threads, {config.height}x{config.width}, {self.window} -> {self.horizon}, '
+            f'{self.cameras} cameras, {_versions()}, {names}'
+        )
+
+
 def make_backend(
-    model: TKN,
+    model: AnyNetwork,
     name: str = 'auto',
     precision: str = '',
     threads: int = 0,
@@ -90,26 +119,28 @@ def make_backend(
     if name != 'auto':
         return _make(model, name, precision, threads, folder)
     options = candidates(model)
-    if len(options) == 1:
+    if len(options) == 1 or isinstance(model, Baseline):
         backend = _make(model, *options[0], threads, folder)
-        backend.reason = 'nothing faster is installed (pip install openvino)'
+        backend.reason = ONLY_ASKED if isinstance(model, Baseline) else NOTHING_FASTER
         return backend
     window = window or model.config.window
-    key = _key(model, options, threads, horizon, window, cameras)
-    kept = _read(folder).get(key)
+    setup = _Setup(model, options, threads, horizon, window, cameras)
+    kept = _read(folder).get(setup.key())
     if kept and (not kept['busy'] or _busy()):  # what is fast on a busy machine may not be else
         with contextlib.suppress(BackendError, RuntimeError):
             backend = _make(model, kept['name'], kept['precision'], threads, folder)
             backend.reason = f'{kept["why"]}; tried on {kept["when"]}'
             return backend
-    return _try_all(model, options, threads, horizon, window, cameras, folder, key)
+    return _try_all(setup, folder)
 
 
-def candidates(model: TKN) -> list[tuple[str, str]]:
+def candidates(model: AnyNetwork) -> list[tuple[str, str]]:
     """(name, precision) that `auto` tries for this model on this machine."""
+    if isinstance(model, Baseline):  # a minute of converting, which has to be asked for
+        return [('eager', '')]
     if _on_gpu(model):
         return [('cuda', 'float16'), ('cuda', 'bfloat16'), ('cuda', 'float32'), ('eager', '')]
-    from tkn_ros.streaming.backends.onnxruntime import onnxruntime
+    from tkn_ros.streaming.backends.onnxruntime import onnxruntime_installed
     from tkn_ros.streaming.backends.openvino import openvino_precisions
 
     options = [
@@ -117,16 +148,18 @@ def candidates(model: TKN) -> list[tuple[str, str]]:
         for precision in openvino_precisions()
         if not (model.config.following and 'int8' in precision)  # it has no product large enough
     ]
-    if onnxruntime is not None:
+    if onnxruntime_installed():
         options.append(('onnxruntime', 'float32'))
     return [*options, ('eager', '')]
 
 
-def _on_gpu(model: TKN) -> bool:
+def _on_gpu(model: AnyNetwork) -> bool:
     return next(model.parameters()).is_cuda
 
 
-def _make(model: TKN, name: str, precision: str, threads: int, folder: Path | None) -> Backend:
+def _make(
+    model: AnyNetwork, name: str, precision: str, threads: int, folder: Path | None
+) -> Backend:
     gpu = _on_gpu(model)
     if name not in ('eager', 'compile') and gpu != (name == 'cuda'):
         raise BackendError(
@@ -153,34 +186,41 @@ def _make(model: TKN, name: str, precision: str, threads: int, folder: Path | No
     return ONNXRuntimeBackend(model, precision, threads, folder)
 
 
-def _type(model: TKN) -> str:
+def _type(model: AnyNetwork) -> str:
     return str(next(model.parameters()).dtype).removeprefix('torch.')
 
 
-def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> Backend:
+def _try_all(setup: _Setup, folder: Path | None) -> Backend:
     """Convert, check and time every candidate, then keep the fastest that is good enough."""
+    model, horizon, window = setup.model, setup.horizon, setup.window
     clips = synthetic_clips(model, window, horizon)
-    backends, losses, refused = [], [], []
+    backends: list[Backend] = []
+    losses: list[float] = []
+    refused: list[str] = []
     started, busy = time.monotonic(), _busy()
     truth = [future_of(model, clip, window) for clip in clips]
-    reference = _draw(model, EagerBackend(model), clips, window)
-    for name, precision in options:
+    eager = EagerBackend(model)
+    reference = [predict_clip(model, eager, clip, window) for clip in clips]
+    for name, precision in setup.options:
         if backends and time.monotonic() - started > PATIENCE and name != 'eager':
             refused.append(f'{name} {precision} (no time left to try it)')
             continue
         try:
-            backend = _make(model, name, precision, threads, folder)
-            lost = quality_loss(_draw(model, backend, clips, window), reference, truth)
-            astray = keypoint_loss(model, backend, clips, window)
+            backend = _make(model, name, precision, setup.threads, folder)
+            drawn = [predict_clip(model, backend, clip, window) for clip in clips]
+            lost = quality_loss(drawn, reference, truth)
+            off = keypoint_loss(model, backend, clips, window)
         except (BackendError, RuntimeError) as error:
             refused.append(f'{name} {precision} ({str(error).splitlines()[0]})')
             continue
-        if astray > MAX_KEYPOINT_LOSS:
-            refused.append(f'{name} {precision} (keypoints {astray:.1%} further off)')
+        if off > MAX_KEYPOINT_LOSS:
+            refused.append(f'{name} {precision} (keypoints {off:.1%} further off)')
             continue
         backends.append(backend)
         losses.append(lost)
-    steps = [prediction_step(model, b, clips[0][0], window, horizon, cameras) for b in backends]
+    steps = [
+        prediction_step(model, b, clips[0][0], window, horizon, setup.cameras) for b in backends
+    ]
     trials = [
         Trial(b.name, b.precision, ms, lost)
         for b, lost, ms in zip(backends, losses, interleaved_ms(steps))
@@ -193,24 +233,8 @@ def _try_all(model, options, threads, horizon, window, cameras, folder, key) -> 
         f'{trials[best].ms:.1f} ms for {horizon} frames, the fastest that is within '
         f'{MAX_LOSS} dB of the reference ({", ".join(others)})'
     )
-    _write(folder, key, backend, busy)
+    _write(folder, setup.key(), backend, busy)
     return backend
-
-
-def _draw(model: TKN, backend: Backend, clips: list[np.ndarray], window: int) -> list[np.ndarray]:
-    return [predict_clip(model, backend, clip, window) for clip in clips]
-
-
-def _key(model, options, threads, horizon, window, cameras) -> str:
-    """What the choice depends on, beside the weights and the code."""
-    config = model.config
-    names = ' '.join(f'{name}:{precision}' for name, precision in options)
-    device = next(model.parameters()).device
-    return (
-        f'{device} of {processor(str(device))}, {threads or torch.get_num_threads()} threads, '
-        f'{config.height}x{config.width}, {window} -> {horizon}, {cameras} cameras, '
-        f'{_versions()}, {names}'
-    )
 
 
 def _versions() -> str:
@@ -233,11 +257,25 @@ def processor(device: str) -> str:
     return f'{name}, {os.cpu_count()} cores'
 
 
-def _read(folder: Path | None) -> dict:
-    if folder is not None:
-        with contextlib.suppress(OSError, ValueError):
-            return json.loads((folder / 'choices.json').read_text())
-    return {}
+def _read(folder: Path | None) -> dict[str, dict[str, Any]]:
+    """The choices that were kept; entries that are none are passed over, whatever they are."""
+    if folder is None:
+        return {}
+    try:
+        found = json.loads(read_text(folder / 'choices.json', 'choices of a backend'))
+    except (ValueError, RecursionError):  # missing or damaged: chosen again
+        return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {key: entry for key, entry in entries if _is_choice(entry)}
+
+
+def _is_choice(entry: object) -> bool:
+    texts = ('name', 'precision', 'why', 'when')
+    return (
+        isinstance(entry, dict)
+        and all(isinstance(entry.get(name), str) for name in texts)
+        and isinstance(entry.get('busy'), bool)
+    )
 
 
 def _busy() -> bool:

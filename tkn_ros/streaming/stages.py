@@ -2,9 +2,9 @@
 
 encode: one camera frame -> its keypoints and features. predict: a window of keypoints -> the next
 ones. draw: keypoints and the newest frame's features -> frames, as bytes. background, of networks
-that have one: a window of frames -> how the newest one goes on. Each is a plain module
-whose shapes are fixed when it is exported, so every backend runs the same graph. B is the number
-of cameras, m the number of frames drawn.
+that have one: a window of frames -> how the newest one goes on. Networks without keypoints have
+one stage, frames. Each is a plain module whose shapes are fixed when it is exported, so every
+backend runs the same graph. B is the number of cameras, m the number of frames drawn.
 
 The weights are copies: later training of the model does not change a stage.
 """
@@ -17,8 +17,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tkn_ros.baselines.frames import Baseline
 from tkn_ros.model.background import add_drift, statistics
 from tkn_ros.model.detector import KeypointDetector, keypoints_to_maps
+from tkn_ros.model.detector_layers import DecoderLayer
 from tkn_ros.model.tkn import TKN
 from tkn_ros.model.variants.tkn_sequential import TKNSequential
 from tkn_ros.model.warp import apply_change
@@ -83,7 +85,7 @@ class Background(nn.Module):
     def __init__(self, model: TKN) -> None:
         super().__init__()
         if model.background is None:
-            raise ValueError('the network has no background that goes on')
+            raise ValueError('the network has no background network')
         self.net = frozen_copy(model.background)
 
     def forward(self, frames: Tensor) -> Tensor:
@@ -100,17 +102,13 @@ def source_and_mean(frames: Tensor) -> Tensor:
 
 
 class Render(nn.Module):
-    """Keypoints (B, m, K, 3), those of the newest frame (B, K, 3), that frame, its h_1 .. h_n.
-
-    The frame is (B, H, W, 3) uint8, and so is what is drawn: (B, m, H, W, 3). It may have another
-    size than the network's: see `KeypointDetector.decode`. Where the background goes on (`window`
-    is then that of the weights) the frame is (B, H, W, 6), its last three channels the window's
-    mean, and the drift follows h_n.
+    """Draws predicted frames with the source's half of each convolution computed once.
 
     Args:
         detector: whose decoder is taken.
-        shuffle, channel_norm: the rewrites of `SharedLayer`.
-        window: n, frames observed.
+        shuffle: as of `SharedLayer`.
+        channel_norm: as of `SharedLayer`.
+        window: n, frames observed; 0 where the background does not go on.
     """
 
     def __init__(
@@ -124,9 +122,10 @@ class Render(nn.Module):
         detector = frozen_copy(detector)
         self.window = window
         self.config, self.align = detector.config, detector.align
-        self.layers = nn.ModuleList(
-            SharedLayer(layer, shuffle, channel_norm) for layer in detector.decoder
-        )
+        self.layers = nn.ModuleList()
+        for layer in detector.decoder:
+            assert isinstance(layer, DecoderLayer)
+            self.layers.append(SharedLayer(layer, shuffle, channel_norm))
 
     def decode(self, keypoints: Tensor, source_keypoints: Tensor, features: list[Tensor]) -> Tensor:
         """The decoder's output d_n, or by how much it differs from that for the frame's own
@@ -161,6 +160,15 @@ class Render(nn.Module):
     def forward(
         self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor
     ) -> Tensor:
+        """Frames (B, m, H, W, 3) uint8 of the size of `frame`.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            source_keypoints: (B, K, 3), those of the newest frame.
+            frame: the newest frame, (B, H, W, 3) uint8, at any size: see `KeypointDetector.decode`.
+                Where the background goes on, (B, H, W, 6): then the window's mean.
+            features: the newest frame's h_1 .. h_n; where the background goes on, then the drift.
+        """
         maps = list(features)
         drift = maps.pop() if self.window else None
         d = self.decode(keypoints, source_keypoints, maps).to(keypoints.dtype)
@@ -182,6 +190,14 @@ class PlainRender(nn.Module):
     def forward(
         self, keypoints: Tensor, source_keypoints: Tensor, frame: Tensor, *features: Tensor
     ) -> Tensor:
+        """Frames (B, m, H, W, 3) uint8 of the size of `frame`.
+
+        Args:
+            keypoints: (B, m, K, 3) to draw.
+            source_keypoints: (B, K, 3), not used.
+            frame: the newest frame, (B, H, W, 3) uint8, at any size.
+            features: the newest frame's h_1 .. h_n.
+        """
         source = to_float(frame, keypoints.dtype)
         size = [side * self.model.config.detector.total_stride for side in features[-1].shape[-2:]]
         small = F.interpolate(source, size, mode='bilinear', antialias=False)
@@ -205,6 +221,24 @@ def render_stage(model: TKN, shuffle: bool = True, channel_norm: bool = False) -
         window = model.config.window if model.background else 0
         return Render(model.detector, shuffle, channel_norm, window)
     return PlainRender(model)
+
+
+class Frames(nn.Module):
+    """Of networks without keypoints: a window and steps (m,) -> the next m frames.
+
+    (B, n, H, W, 3) uint8 -> (B, m, H, W, 3) uint8, and their sum as it was before rounding, which
+    is a finite number if they all were. Only the number of the steps counts, which thus is a part
+    of the shapes that a graph is made for.
+    """
+
+    def __init__(self, model: Baseline) -> None:
+        super().__init__()
+        self.net = frozen_copy(model)
+
+    def forward(self, frames: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        window = frames.permute(0, 1, 4, 2, 3).to(dtype_of(self)) / 255  # (B, n, 3, H, W)
+        drawn = self.net(window, int(steps.shape[0])).float()
+        return to_bytes(drawn), drawn.sum()
 
 
 def all_stages(
@@ -231,7 +265,7 @@ def to_half(stage: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Cast to `dtype` all but the coordinates and networks that `Render` does not know."""
     if isinstance(stage, Encode) and stage.detector.skips:
         stage.detector.encoder.to(dtype)
-    elif isinstance(stage, (Predict, Render, Background)):
+    elif isinstance(stage, (Predict, Render, Background, Frames)):
         stage.to(dtype)
     return stage
 

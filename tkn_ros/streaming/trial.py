@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tkn_ros.model.tkn import TKN
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.streaming.backends.base import Backend
+from tkn_ros.streaming.make_window import make_window
 from tkn_ros.streaming.quality import PERIOD_NS
-from tkn_ros.streaming.window import make_window
 
 ROUNDS, REPETITIONS = 4, 4  # of the trial
 FAR_BEHIND = 3.0  # times the best one's time, after which it is not tried further
 
 
 def prediction_step(
-    model: TKN, backend: Backend, frame: np.ndarray, window: int, horizon: int, cameras: int = 1
+    model: AnyNetwork,
+    backend: Backend,
+    frame: np.ndarray,
+    window: int,
+    horizon: int,
+    cameras: int = 1,
 ) -> Callable[[], None]:
     """A function that does all that a new frame asks for: encode, predict, draw.
 

@@ -6,20 +6,22 @@ only when asked for.
 """
 
 from collections import deque
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from tkn_ros.model.build import Network
-from tkn_ros.model.following import FollowingTKN
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.model.tkn import TKNConfig
 from tkn_ros.streaming.backends.base import Backend, render_context
 from tkn_ros.streaming.backends.eager import EagerBackend
 from tkn_ros.streaming.prediction import Observation, Prediction
+from tkn_ros.streaming.rate import MAX_GAP, FrameRate
 
-MAX_GAP = 4.5  # frame periods without a frame, after which older keypoints no longer tell of now
-RATE_SAMPLES = 30  # intervals whose median is the camera's frame period
+LATE = 2.0  # frame periods by which a frame may come after a newer one, and is passed over ..
+LATE_IN_A_ROW = 3  # .. unless as many in a row do: then it is the time that went back
 
 
 class SlidingWindow:
@@ -32,19 +34,23 @@ class SlidingWindow:
     Args:
         model: in evaluation mode.
         window: n, frames observed; 0 takes the model's own.
-        period_ns: time between two samples of the window [ns]; 0 follows the camera (median of
-            its recent intervals).
+        period_ns: time between two samples of the window [ns]; 0 follows the camera.
         backend: what runs the network, see `select.make_backend`; None for eager PyTorch.
+
+    Attributes:
+        has_keypoints: whether predictions have any; otherwise they are frames alone.
     """
+
+    has_keypoints = True
 
     def __init__(
         self,
-        model: Network,
+        model: AnyNetwork,
         window: int = 0,
         period_ns: int = 0,
         backend: Backend | None = None,
     ) -> None:
-        self.model: Network = model
+        self.model = model
         self.backend = backend or EagerBackend(model)
         self.device = self.backend.device
         self.window = window or model.config.window
@@ -52,13 +58,16 @@ class SlidingWindow:
             raise ValueError(f'window is {window}, expected at least 1 frame')
         self.fixed_period_ns = period_ns
         self.resets = 0
+        self.late = 0  # frames passed over, since a newer one was there
+        self.rate = FrameRate()
         self._ring: deque[Observation] = deque()
-        self._intervals: deque[int] = deque(maxlen=RATE_SAMPLES)
+        self._late_in_a_row = 0
 
     @property
     def cells(self) -> tuple[int, int]:
         """(height, width) of the grid whose outermost cells' centres are -1 and 1."""
         config = self.model.config
+        assert isinstance(config, TKNConfig)  # networks of other kinds have windows of their own
         stride = config.detector.total_stride
         return config.height // stride, config.width // stride
 
@@ -70,29 +79,33 @@ class SlidingWindow:
         """Time between two samples of the window [ns]; 0 while it is not known yet."""
         if self.fixed_period_ns:
             return self.fixed_period_ns
-        return self._camera_ns
-
-    @property
-    def _camera_ns(self) -> int:
-        """The camera's own period [ns]; 0 while it is not known yet."""
-        intervals = list(self._intervals)  # another thread may ask while `clear` is at work
-        return int(np.median(intervals)) if intervals else 0
+        return self.rate.period_ns
 
     @property
     def _max_gap_ns(self) -> float:
         # the camera's own period counts too: it may be slower than the samples asked for
-        return MAX_GAP * max(self.period_ns, self._camera_ns)
+        return max(MAX_GAP * self.period_ns, self.rate.max_gap_ns)
 
     def clear(self) -> None:
         """Forget all frames (and the camera's rate, which may have changed with the source)."""
         self._ring.clear()
-        self._intervals.clear()
+        self.rate = FrameRate()
+        self._late_in_a_row = 0
+
+    def _restart(self, interval: int) -> None:
+        """Forget all frames; the camera's rate is kept until it is measured again."""
+        rate = self.rate
+        self.clear()
+        self.rate = rate
+        rate.restart(interval)
+        self.resets += 1
 
     def push(self, stamp_ns: int, image: np.ndarray) -> str:
         """Encode one frame, (H, W, 3) uint8 RGB of any size, and add it to the window.
 
         Returns why the window was emptied before it, or '' (the usual case). A frame with the
-        stamp of the newest one is a duplicate and changes nothing.
+        stamp of the newest one is a duplicate and changes nothing; nor does one that comes a little
+        late, after a newer one.
         """
         reason = self._admit(stamp_ns)
         if reason is None:
@@ -102,18 +115,26 @@ class SlidingWindow:
         return reason
 
     def _admit(self, stamp_ns: int) -> str | None:
-        """Note the time of a new frame: why the window was emptied, or None for a duplicate."""
-        reason = ''
-        if self._ring:
-            interval = stamp_ns - self._ring[-1].stamp_ns
-            if interval == 0:
+        """Note the time of a new frame: why the window was emptied, or None for one to pass over.
+
+        That is one with the newest one's stamp, or one that was overtaken by it.
+        """
+        if not self._ring:
+            return ''
+        interval = stamp_ns - self._ring[-1].stamp_ns
+        if interval == 0:
+            return None
+        if 0 > interval > -LATE * self.rate.period_ns:
+            self.late += 1
+            self._late_in_a_row += 1
+            if self._late_in_a_row < LATE_IN_A_ROW:
                 return None
-            reason = self._discontinuity(interval)
-            if reason:
-                self.clear()
-                self.resets += 1
-            else:
-                self._intervals.append(interval)
+        self._late_in_a_row = 0
+        reason = self._discontinuity(interval)
+        if reason:
+            self._restart(interval)
+        else:
+            self.rate.add(interval)
         return reason
 
     def _observe(self, stamp_ns: int, image: np.ndarray) -> Observation:
@@ -129,22 +150,21 @@ class SlidingWindow:
     def _discontinuity(self, interval: int) -> str:
         if interval < 0:
             return f'time went back by {-interval / 1e9:.3f} s'
-        if self._intervals and interval > self._max_gap_ns:
+        if self.rate.known and interval > self._max_gap_ns:
             return f'no frame came for {interval / 1e9:.3f} s'
         return ''
 
-    def _trim(self) -> None:
-        """Keep what the window can still need: of older frames the features are not, and pictures
+    def _kept(self, old: Observation) -> Observation:
+        """What is needed of a frame once a newer one is there: not its features, and its pictures
         only where the background goes on."""
+        if self.model.config.background is not None:
+            return replace(old, features=[])
+        return replace(old, features=[], image=NOTHING, frame=NOTHING)
+
+    def _trim(self) -> None:
+        """Keep what the window can still need."""
         if len(self._ring) > 1:
-            old, kept = self._ring[-2], self.model.config.background is not None
-            self._ring[-2] = Observation(
-                old.stamp_ns,
-                old.keypoints,
-                [],
-                old.image if kept else _NOTHING,
-                old.frame if kept else _NOTHING,
-            )
+            self._ring[-2] = self._kept(self._ring[-2])
         oldest = self._ring[-1].stamp_ns - (self.window + 1) * self.period_ns
         while len(self._ring) > self.window + 1 and self._ring[1].stamp_ns <= oldest:
             self._ring.popleft()
@@ -244,26 +264,7 @@ class SlidingWindow:
         frames = np.stack([o.frame for o in seen])
         if not size or size == frames.shape[1:3]:
             return frames, frames
-        return frames, np.stack([_resize(o.image, size) for o in seen])
+        return frames, np.stack([o.at_size(size) for o in seen])
 
 
-_NOTHING = np.empty((0, 0, 3), np.uint8)
-
-
-def _resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    height, width = size
-    shrinks = height < image.shape[0] or width < image.shape[1]
-    return cv2.resize(
-        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    )
-
-
-def make_window(
-    model: Network, window: int = 0, period_ns: int = 0, backend: Backend | None = None
-) -> SlidingWindow:
-    """The sliding window that the network needs; arguments as of `SlidingWindow`."""
-    if isinstance(model, FollowingTKN):
-        from tkn_ros.streaming.following_window import FollowingWindow  # it builds on this module
-
-        return FollowingWindow(model, window, period_ns, backend)
-    return SlidingWindow(model, window, period_ns, backend)
+NOTHING = np.empty((0, 0, 3), np.uint8)

@@ -1,8 +1,8 @@
 """What a running predictor does with a stream of images, and when: no ROS.
 
-Receiving only stores. One thread owns the window and the network: it encodes all that came and
-predicts from the newest image. An image for which a prediction was due but which a newer one
-overtook is counted as dropped.
+Receiving only stores. One thread owns the windows and the network: it encodes all that came and
+predicts from the newest image of each camera. An image for which a prediction was due but which a
+newer one overtook is counted as dropped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.streaming.window import SlidingWindow
 
 WAITING = 8  # images stored at most; a worker that is further behind will not catch up
+BEHIND = 0.25  # [s] that encoding what waits may take; older images are passed over
 MADE_UP = 4  # images at most that are predicted from in a row after a hiccup
-SPARE = 0.85  # of the frame period: a prediction that takes less leaves time to make up
+SPARE = 0.85  # of the time: where predictions take less there is time to make up for a hiccup
 MEAN_OF = 8  # predictions that the running mean of the busy time covers, about
 
 Item = TypeVar('Item')
@@ -38,6 +39,9 @@ class Counters:
         predictions: predictions made.
         frames_decoded: predicted frames drawn.
         dropped: images for which a prediction was due and not made.
+        not_finite: of the dropped ones those whose prediction held NaN or infinity.
+        undrawn: predictions whose frames were given up for those of a newer one.
+        late: images that a newer one had overtaken.
         bad: images that could not be read or processed.
         resets: how often the window restarted.
     """
@@ -47,6 +51,9 @@ class Counters:
     predictions: int = 0
     frames_decoded: int = 0
     dropped: int = 0
+    not_finite: int = 0
+    undrawn: int = 0
+    late: int = 0
     bad: int = 0
     resets: int = 0
 
@@ -79,43 +86,46 @@ class Client(Protocol[ItemIn]):
         """Something else failed; the worker continues with the next images."""
 
 
-class Worker(Generic[Item]):
-    """Encodes every image and predicts from the newest, in a thread of its own.
+class Stream(Generic[Item]):
+    """One camera of a `Worker`, see `Worker.add`.
 
-    Args:
-        window: used by the worker's thread alone once it is started.
+    Attributes:
+        window: used by the worker's thread alone.
         client: where images are read and predictions go.
         horizon: frames to predict; may be changed at any time.
         stride: a prediction is due at every stride-th image; may be changed at any time.
+        counters: what became of its images.
+        busy_ns: for one image with its prediction, a running mean.
+        encodings_ns: for one image each, of the last MEAN_OF.
+        last_received: when the newest image came, of `time.monotonic`.
+
+    Args:
+        window: empty.
+        client: where images are read and predictions go.
+        horizon: frames to predict, at least 1.
+        stride: a prediction is due at every stride-th image, at least 1.
+        wake: notified when an image comes.
     """
 
     def __init__(
-        self, window: SlidingWindow, client: Client[Item], horizon: int = 10, stride: int = 1
+        self,
+        window: SlidingWindow,
+        client: Client[Item],
+        horizon: int,
+        stride: int,
+        wake: threading.Condition,
     ) -> None:
         if horizon < 1 or stride < 1:
             raise ValueError(f'horizon is {horizon} and stride {stride}, expected at least 1')
         self.window, self.client = window, client
         self.horizon, self.stride = horizon, stride
         self.counters = Counters()
-        self.busy_ns = 0.0  # for one image with its prediction, a running mean
+        self.busy_ns = 0.0
+        self.encodings_ns: deque[int] = deque(maxlen=MEAN_OF)
         self.last_received = time.monotonic()
-        self.stopping = False
+        self._wake = wake
         self._waiting: deque[tuple[Item, bool]] = deque()  # and whether a prediction is due
-        self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
-        self._thread.start()
-
-    def stop(self, patience: float = 10.0) -> None:
-        """End the thread after the image that it is at; waits at most `patience` seconds."""
-        with self._wake:
-            self.stopping = True
-            self._wake.notify()
-        if self._thread is not None:
-            self._thread.join(timeout=patience)
+        self._forget = False
 
     def put(self, item: Item) -> None:
         """Store an image; returns at once. The oldest is given up where too many wait."""
@@ -128,40 +138,59 @@ class Worker(Generic[Item]):
                 self.counters.dropped += self._waiting.popleft()[1]
             self._wake.notify()
 
-    def process_waiting(self) -> None:
-        """Process all that is stored now; the thread does this whenever something comes."""
+    def forget(self) -> None:
+        """Start again with the next image; returns at once."""
         with self._wake:
-            taken = list(self._waiting)
             self._waiting.clear()
+            self._forget = True
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._waiting)
+
+    @property
+    def load(self) -> float:
+        """Share of the time that its images and their predictions take."""
+        period = self.window.period_ns * self.stride
+        return self.busy_ns / period if period else 0.0
+
+    def process_waiting(self, keeping_up: bool) -> None:
+        """Process all that is stored now.
+
+        keeping_up: whether there is time to predict from images that a hiccup delayed.
+        """
+        with self._wake:
+            taken, forget = list(self._waiting), self._forget
+            self._waiting.clear()
+            self._forget = False
         try:
-            self._process(taken)
+            if forget:
+                self.window.clear()
+            self._process(taken, keeping_up)
         except Exception as error:  # an image may fail, the stream goes on
-            if self.stopping:
-                return
             self.counters.bad += 1
             self.client.report_failure(error)
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._waiting or self.stopping)
-                if self.stopping:
-                    return
-            self.process_waiting()
-
-    def _process(self, taken: Sequence[tuple[Item, bool]]) -> None:
-        """Encode all, predict from the newest.
+    def _process(self, taken: Sequence[tuple[Item, bool]], keeping_up: bool) -> None:
+        """Encode all, or as many of the newest as there is time for, and predict from the newest.
 
         Images that a hiccup delayed are made up for where inference is faster than the camera,
         so that it will not fall behind by it.
         """
+        # a hiccup is one long encoding, and no reason to pass images over: the median
+        each = float(np.median(self.encodings_ns)) if self.encodings_ns else 0.0
+        most = max(1, int(BEHIND * 1e9 / each)) if each else len(taken)
+        self.counters.dropped += sum(is_due for _, is_due in taken[:-most])
+        taken = taken[-most:]
         due = [i for i, (_, is_due) in enumerate(taken) if is_due]
-        keeping_up = self.busy_ns < SPARE * self.window.period_ns
-        chosen = due[-MADE_UP:] if keeping_up else due[-1:]
+        chosen = due[-MADE_UP:] if keeping_up and self.window.period_ns else due[-1:]
         self.counters.dropped += len(due) - len(chosen)
         for i, (item, _) in enumerate(taken):
             started = time.perf_counter_ns()
-            if self._encode(item) and i in chosen and self.client.wants_predictions():
+            encoded = self._encode(item)
+            self.encodings_ns.append(time.perf_counter_ns() - started)
+            if encoded and i in chosen and self.client.wants_predictions():
                 self._predict(item, started)
                 self.busy_ns += (time.perf_counter_ns() - started - self.busy_ns) / MEAN_OF
 
@@ -174,6 +203,7 @@ class Worker(Generic[Item]):
             return False
         reason = self.window.push(stamp_ns, image)
         self.counters.encoded += 1
+        self.counters.late = self.window.late
         if reason:
             self.counters.resets += 1
             self.client.report_reset(reason)
@@ -181,29 +211,76 @@ class Worker(Generic[Item]):
 
     def _predict(self, item: Item, started: int) -> None:
         prediction = self.window.predict(self.horizon)
-        if prediction is not None:  # the window may not be full yet
+        if prediction is None:  # the window is not full yet
+            return
+        if not prediction.finite:
+            self.counters.dropped += 1
+            self.counters.not_finite += 1
+            self.client.report_failure(ArithmeticError('a prediction is not finite'))
+        else:
             self.counters.predictions += 1
             self.client.deliver(item, prediction, time.perf_counter_ns() - started)
 
-    def render(self, prediction: Prediction, size: tuple[int, int] | None = None) -> np.ndarray:
-        """As `SlidingWindow.render`, counted; to be called in `Client.deliver`."""
-        frames = self.window.render(prediction, size)
-        self.counters.frames_decoded += len(frames)
-        return frames
 
+class Worker:
+    """Encodes the images of all cameras and predicts from the newest, in a thread of its own.
 
-def warm_up(window: SlidingWindow, horizon: int, size: tuple[int, int] | None = None) -> None:
-    """Make the first passes, which are slow, before the first image; the window stays empty.
-
-    Args:
-        window: not used by anybody else yet.
-        horizon: frames that will be predicted.
-        size: (height, width) at which they will be drawn; None for the model's own.
+    Cameras take turns; one that gives no images costs nothing, and one that gives too many is
+    served no more often than the others.
     """
-    config = window.model.config
-    blank = np.zeros((config.height, config.width, 3), np.uint8)
-    for i in range(window.window + 1):
-        window.push(i * 1_000_000_000, blank)
-    if (prediction := window.predict(horizon)) is not None:
-        window.render(prediction, size)
-    window.clear()
+
+    def __init__(self) -> None:
+        self.streams: list[Stream[Any]] = []
+        self._stopping = False
+        self._wake = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def add(
+        self, window: SlidingWindow, client: Client[Item], horizon: int = 10, stride: int = 1
+    ) -> Stream[Item]:
+        """A camera more; before `start`.
+
+        Args:
+            window: used by the worker's thread alone once it is started.
+            client: where images are read and predictions go.
+            horizon: frames to predict.
+            stride: a prediction is due at every stride-th image.
+        """
+        stream = Stream(window, client, horizon, stride, self._wake)
+        self.streams.append(stream)
+        return stream
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
+        self._thread.start()
+
+    def stop(self, patience: float = 10.0) -> bool:
+        """End the thread after the images that it is at.
+
+        Returns whether it has ended within `patience` seconds.
+        """
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout=patience)
+        return not self._thread.is_alive()
+
+    def process_waiting(self) -> None:
+        """Process all that is stored now; the thread does this whenever something comes."""
+        for stream in self.streams:
+            if self._stopping:
+                return
+            if stream.waits:
+                stream.process_waiting(sum(s.load for s in self.streams) < SPARE)
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._stopping or any(s.waits for s in self.streams))
+                if self._stopping:
+                    return
+            self.process_waiting()

@@ -1,1 +1,1 @@
-"""Rendered scenes."""
+"""Rendered scenes: camera clips whose motion is known exactly."""

@@ -6,19 +6,25 @@ from math import pi
 
 import numpy as np
 
+from tkn_ros.synthetic.backdrops import backdrop
 from tkn_ros.synthetic.motion import Camera, Path
 from tkn_ros.synthetic.painting import Light
 from tkn_ros.synthetic.props import Post
 from tkn_ros.synthetic.random_parts import road_tile
-from tkn_ros.synthetic.scene import Scene, Strip
+from tkn_ros.synthetic.scene import Actor, Scene, Strip
 from tkn_ros.synthetic.sensor import Sensor
-from tkn_ros.synthetic.textures import backdrop, texture
+from tkn_ros.synthetic.textures import texture
 from tkn_ros.synthetic.vehicles import Vehicle
 from tkn_ros.synthetic.walkers import Walker
 
 
-def demo_scene(rng, size: int) -> Scene:
-    """A street on a bright day: lawn, pavement, road and houses; six people, a car and a bus."""
+def demo_scene(rng: np.random.Generator, size: int) -> Scene:
+    """A street on a bright day: lawn, pavement, road, houses; six people, a car, a van and a bus.
+
+    Args:
+        rng: NumPy generator; it varies textures and clothes.
+        size: width at which the scene is painted [pixel].
+    """
     camera = Camera(2.2, -0.085, 1.0, shake=0.0012)
     back = backdrop(rng, size * 5 // 4, size * 3 // 2, 'city', None, (2.2, 4.4))
     detail = max(64, size // 2)
@@ -51,16 +57,17 @@ def demo_scene(rng, size: int) -> Scene:
         ('walk', Path('pace', -2.0, 18.5, right, 1.4, 14.0, 0.3)),
         ('jog', Path('pace', 3.0, 18.9, left, 2.5, 24.0, 0.35)),
     )
-    actors = [
+    actors: list[Actor] = [
         Walker(rng, path, action, clothes=wear) for (action, path), wear in zip(people, clothes)
     ]
     actors += [
         Vehicle(rng, Path('line', 0, 12.6, right, 6.5, 42.0, 0.3), 'car', (176, 34, 38)),
         Vehicle(rng, Path('line', 0, 15.5, left, 7.5, 75.0, 0.12), 'bus', (222, 168, 52)),
         Vehicle(rng, Path('line', 0, 15.5, left, 7.5, 75.0, 0.72), 'van', (214, 218, 220)),
-        Post(rng, Path('still', -1.9, 10.35), 'pole', 6.5),
     ]
-    actors[-1].tones[0] = np.float32([92, 98, 100])
+    pole = Post(rng, Path('still', -1.9, 10.35), 'pole', 6.5)
+    pole.tones[0] = np.array([92, 98, 100], np.float32)
+    actors.append(pole)
     trees = [
         Post(rng, Path('still', x, 20.6), 'tree', rng.uniform(5.5, 8), 220)
         for x in (-13.5, -6.0, 2.5, 9.5, 15.0)

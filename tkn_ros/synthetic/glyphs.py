@@ -1,7 +1,7 @@
-"""Bright letters and digits that bounce over a dark plain ground: nothing moves but they.
+"""Bright letters and digits that bounce over a dark plain background.
 
-Cameras' pictures have such parts too (overlays, signs at night, instrument panels), and what a
-predictor smears over a ground of one colour is seen at once.
+Camera pictures have such parts too (overlays, signs at night, instrument panels), and smearing over
+a uniform background is easy to see.
 """
 
 import cv2
@@ -17,9 +17,19 @@ FONTS = (
 
 
 class GlyphScene:
-    """One to three characters (`glyphs`) that bounce, seeded by `rng`."""
+    """One to three characters that bounce off the borders.
 
-    def __init__(self, rng: np.random.Generator, height: int, width: int, fps: float):
+    Attributes:
+        glyphs: (side, side, 1 or 3) float64 each, in [0, 255].
+
+    Args:
+        rng: NumPy generator.
+        height: of the frames [pixel].
+        width: of the frames [pixel].
+        fps: frames per second.
+    """
+
+    def __init__(self, rng: np.random.Generator, height: int, width: int, fps: float) -> None:
         self._size = height, width
         coloured, lit = rng.random() < 0.3, rng.random() < 0.3
         self._ground = rng.integers(5, 60, 3) if lit else np.zeros(3)
@@ -34,7 +44,7 @@ class GlyphScene:
             )
             self._starts.append(rng.random(2))
             heading = rng.uniform(0, 2 * np.pi)
-            # a share of its way across a frame: Moving MNIST's step is 0.1
+            # share of the free way per frame; in Moving MNIST it is 0.1
             self._speeds.append(
                 rng.uniform(0.02, 0.12) * 30 / fps * np.array([np.cos(heading), np.sin(heading)])
             )
@@ -43,7 +53,7 @@ class GlyphScene:
         """Each glyph's uppermost row and leftmost column in frame i."""
         out = []
         for glyph, start, speed in zip(self.glyphs, self._starts, self._speeds):
-            way = 1 - np.abs(1 - (start + speed * i) % 2)  # to and fro between 0 and 1
+            way = 1 - np.abs(1 - (start + speed * i) % 2)  # triangle wave between 0 and 1
             out.append(tuple(np.rint(way * np.subtract(self._size, len(glyph))).astype(int)))
         return out
 

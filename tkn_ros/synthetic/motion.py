@@ -7,24 +7,35 @@ from math import cos, exp, pi, sin
 
 import numpy as np
 
-from tkn_ros.synthetic.painting import View
+from tkn_ros.synthetic.painting import Placement, View
 
 
 @dataclass
 class Path:
-    """Where a thing is at time t: so any frame can be drawn without the ones before it."""
+    """Position over time in closed form, so that any frame can be drawn without those before it.
 
-    kind: str  # line, pace, circle, sway, bounce, accel, still
+    Attributes:
+        kind: 'line', 'pace' (back and forth), 'circle', 'sway', 'bounce', 'accel' or 'still'.
+        x: of the path's centre [m].
+        z: of the path's centre [m].
+        heading: from +Z towards +X [rad].
+        speed: along the path [m/s].
+        span: distance after which the object turns back or re-enters at the other end [m].
+        phase: position along the span at t = 0, in [0, 1).
+        hop: height of its hops [m].
+    """
+
+    kind: str
     x: float = 0.0
     z: float = 0.0
-    heading: float = 0.0  # radians from +Z towards +X
+    heading: float = 0.0
     speed: float = 0.0
-    span: float = 10.0  # metres travelled before it turns back or comes in again
-    phase: float = 0.5  # place along the span at t = 0, in [0, 1)
+    span: float = 10.0
+    phase: float = 0.5
     hop: float = 0.0
 
-    def at(self, t: float) -> tuple[float, float, float, float, float]:
-        """(x, y, z, heading, metres travelled) at t seconds."""
+    def at(self, t: float) -> Placement:
+        """(x, y, z, heading, distance travelled) at time t [s], in metres and radians."""
         sh, ch, run, turn = sin(self.heading), cos(self.heading), self.speed * t, self.heading
         side = 0.0
         if self.kind == 'accel':
@@ -50,14 +61,14 @@ class Path:
         return self.x + s * sh + side * ch, y, self.z + s * ch - side * sh, turn, run
 
     def laps(self, t: float) -> int:
-        """How often it has left its span and come in again at the other end, t seconds."""
+        """How often the object has re-entered at the other end of its span until time t [s]."""
         if self.kind not in ('line', 'accel'):
             return 0
         run = self.speed * t
         run = self._eased(run) if self.kind == 'accel' else run
         return int((self.phase * self.span + run) // self.span)
 
-    def _eased(self, run):
+    def _eased(self, run: float) -> float:
         return self.span * 0.4 * sin(run / self.span * 2.5)
 
 
@@ -67,27 +78,46 @@ def _triangle(u: float) -> float:
 
 @dataclass
 class Camera:
-    """A camera on a closed-form journey; lengths in metres, angles in radians."""
+    """A camera whose motion is a closed form of time.
+
+    Attributes:
+        height: above the ground [m].
+        pitch: upwards [rad].
+        field_of_view: horizontal [rad].
+        yaw: from +Z towards +X [rad].
+        roll: about the optical axis [rad].
+        velocity: in X and Z [m/s].
+        swings: oscillations by name (zoom, x, height, z, yaw, pitch, roll): amplitude, angular
+            frequency [rad/s], phase [rad].
+        shake: amplitude as a fraction of the picture's width.
+        aspect: fy / fx.
+    """
 
     height: float
     pitch: float
-    field_of_view: float  # horizontal
+    field_of_view: float
     yaw: float = 0.0
     roll: float = 0.0
-    velocity: tuple[float, float] = (0.0, 0.0)  # metres per second in X and Z
-    swings: dict = field(default_factory=dict)  # name: (amplitude, radians per second, phase)
-    shake: float = 0.0  # fraction of the picture's width
-    aspect: float = 1.0  # fy / fx
+    velocity: tuple[float, float] = (0.0, 0.0)
+    swings: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    shake: float = 0.0
+    aspect: float = 1.0
 
     @property
-    def planted(self) -> bool:
-        """True where only shaking moves the picture: its background can be drawn once."""
+    def fixed(self) -> bool:
+        """Whether nothing but shaking moves the picture: its background can then be drawn once."""
         return not self.swings and self.velocity == (0.0, 0.0)
 
     def at(self, t: float, height: int, width: int) -> View:
-        """The view at t seconds onto a picture of height x width pixels."""
+        """The view at a time.
 
-        def swing(name):
+        Args:
+            t: [s].
+            height: of the picture [pixel].
+            width: of the picture [pixel].
+        """
+
+        def swing(name: str) -> float:
             amount, rate, phase = self.swings.get(name, (0.0, 0.0, 0.0))
             return amount * sin(rate * t + phase)
 

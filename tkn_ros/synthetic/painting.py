@@ -1,22 +1,41 @@
-"""From metres to pixels: a camera's projection, anti-aliased bodies and soft shadows.
+"""Projection of a camera, anti-aliased polygons and soft shadows.
 
 World axes: X right, Y up, Z away from the camera, in metres; the ground is Y = 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import cos, pi, sin
+from typing import Any
 
 import cv2
 import numpy as np
 
+Canvas = Any  # (H, W, 3) uint8, or a `true_motion.LabelMap`, which records what covers what
+
 NEAR = 0.4  # metres: nothing nearer to the camera is drawn
+
+# x, y, z [m], heading [rad], distance travelled [m]
+Placement = tuple[float, float, float, float, float]
 
 
 @dataclass
 class View:
-    """A pinhole camera at one instant; focal lengths and centre in pixels, angles in radians."""
+    """A pinhole camera at one instant.
+
+    Attributes:
+        position: (3,) in the world [m].
+        yaw: from +Z towards +X [rad].
+        pitch: upwards [rad].
+        roll: about the optical axis [rad].
+        fx: focal length [pixel].
+        fy: focal length [pixel].
+        cx: principal point [pixel].
+        cy: principal point [pixel].
+        matrix: (3, 3), camera matrix times rotation.
+    """
 
     position: np.ndarray
     yaw: float
@@ -37,19 +56,43 @@ class View:
         k = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
         self.matrix = k @ self.rotation
 
-    def project(self, points) -> tuple[np.ndarray, np.ndarray]:
-        """World points (N, 3) to pixels (N, 2) and depths in metres (N,)."""
+    def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """World points (N, 3) [m] -> pixels (N, 2) and depths (N,) [m]."""
         p = (points - self.position) @ self.matrix.T
         depth = p[:, 2]
         return p[:, :2] / np.maximum(depth, 1e-3)[:, None], depth
 
-    def plane(self, origin, along_u, along_v) -> np.ndarray:
-        """Homography (3, 3) from texture pixels to image pixels; the vectors are one texel long."""
+    def plane(self, origin: Any, along_u: Any, along_v: Any) -> np.ndarray:
+        """Homography (3, 3) from the pixels of a texture to those of the image.
+
+        Args:
+            origin: (3,) position of the texture's first pixel in the world [m].
+            along_u: (3,) step from one column to the next [m].
+            along_v: (3,) step from one row to the next [m].
+        """
         return self.matrix @ np.stack([along_u, along_v, np.subtract(origin, self.position)], 1)
 
 
-def capsules(a, b, ra, rb, points: int = 6) -> np.ndarray:
-    """Convex outlines (N, 2*points, 2) of N limbs from a to b (N, 2) with end radii ra, rb (N,)."""
+def to_world(local: np.ndarray, where: Placement) -> np.ndarray:
+    """An object's points (.., 3) as (side, up, forward) -> points (.., 3) in the world [m]."""
+    x, y, z, turn, _ = where
+    sh, ch = sin(turn), cos(turn)
+    side, up, ahead = local[..., 0], local[..., 1], local[..., 2]
+    return np.stack([x + side * ch + ahead * sh, y + up, z - side * sh + ahead * ch], -1)
+
+
+def capsules(
+    a: np.ndarray, b: np.ndarray, ra: np.ndarray, rb: np.ndarray, points: int = 6
+) -> np.ndarray:
+    """Convex outlines of N limbs with rounded ends: (N, 2*points, 2) [pixel].
+
+    Args:
+        a: (N, 2), one end of each [pixel].
+        b: (N, 2), the other end [pixel].
+        ra: (N,), radius at a [pixel].
+        rb: (N,), radius at b [pixel].
+        points: of the outline at each end.
+    """
     d = b - a
     theta = np.arctan2(d[:, 1], d[:, 0])[:, None]
     half = np.linspace(-pi / 2, pi / 2, points)[None]
@@ -59,40 +102,51 @@ def capsules(a, b, ra, rb, points: int = 6) -> np.ndarray:
     return np.concatenate([end, start], 1)
 
 
-def corners(uv, depth, starts) -> np.ndarray:
-    """Of the flat parts whose vertices begin at `starts`: homographies (n, 3, 3) onto the picture.
+def part_homographies(uv: np.ndarray, depth: np.ndarray, starts: Sequence[int]) -> np.ndarray:
+    """Homographies (n, 3, 3) of flat parts onto the picture.
 
-    Each takes coordinates on the part (those of its first three vertices) to homogeneous pixels, so
-    that one times another's inverse is how the part has moved. uv: (N, 2) pixels; depth: (N,).
+    Each maps coordinates on the part (those of its first three vertices) to homogeneous pixels, so
+    that one times the inverse of an earlier one is the motion of the part.
+
+    Args:
+        uv: (N, 2), vertices [pixel].
+        depth: (N,), of the vertices [m].
+        starts: index of the first vertex of each part.
     """
     points = np.column_stack([uv, np.ones(len(uv))]) * depth[:, None]
     return points[np.add.outer(starts, [0, 1, 2])].transpose(0, 2, 1)
 
 
 def paint(
-    frame,
-    polygons,
-    colours,
-    tile=None,
-    place=(0, 0),
-    zoom=1.0,
-    angle=0.0,
-    convex=True,
-    parts=None,
-    planes=None,
-):
-    """Render polygons (list of (n, 2) pixels) back to front with sub-pixel, anti-aliased edges.
+    frame: Canvas,
+    polygons: Sequence[np.ndarray],
+    colours: Any,
+    tile: np.ndarray | None = None,
+    place: Any = (0, 0),
+    zoom: float = 1.0,
+    angle: float = 0.0,
+    convex: bool = True,
+    parts: Any = None,
+    planes: Any = None,
+) -> None:
+    """Render polygons back to front with sub-pixel, anti-aliased edges.
 
-    A `tile` (uint8, periodic) multiplies the colours; it is pinned at `place` and turns and grows
-    with the object, so that it moves with it.
-
-    Instead of an image, `frame` may be a true_motion.Sketch. `parts` and `planes` are for it alone:
-    the number of the part that each polygon belongs to, and a function that gives the homographies
-    of all parts onto the picture, as from corners(). Without them all is one part that moves as the
-    tile does.
+    Args:
+        frame: (H, W, 3) uint8, painted in place; or a `true_motion.LabelMap`, which records which
+            part covers which pixel.
+        polygons: (n, 2) each [pixel].
+        colours: (3,) of each polygon, in [0, 255].
+        tile: (h, w, 3) uint8, periodic texture that multiplies the colours, or None.
+        place: of the tile's centre [pixel]; the tile moves, turns and scales with the object.
+        zoom: of the tile.
+        angle: of the tile [rad].
+        convex: whether all polygons are convex.
+        parts: for a `LabelMap`: number of the part that each polygon belongs to; None: all are one
+            part that moves as the tile does.
+        planes: for a `LabelMap`: returns the homographies of all parts, see `part_homographies`.
     """
     if not isinstance(frame, np.ndarray):
-        frame.keep(polygons, convex, parts, planes, (*place, zoom, angle))
+        frame.record(polygons, convex, parts, planes, (*place, zoom, angle))
         return
     box = _box(frame, polygons)
     if box is None:
@@ -100,12 +154,14 @@ def paint(
     x0, y0, x1, y1 = box
     canvas = np.zeros((y1 - y0, x1 - x0, 4), np.uint8)
     fill(canvas, polygons, [(*c, 255.0) for c in np.clip(colours, 0, 255).tolist()], box, convex)
-    rgb, alpha = canvas[..., :3], canvas[..., 3:]
+    rgb: np.ndarray = canvas[..., :3]
+    alpha = canvas[..., 3:]
     if tile is not None:
         c, s = cos(angle) * zoom, sin(angle) * zoom
         mid = tile.shape[0] / 2
-        m = np.float64(
-            [[c, -s, place[0] - x0 - c * mid + s * mid], [s, c, place[1] - y0 - s * mid - c * mid]]
+        m = np.array(
+            [[c, -s, place[0] - x0 - c * mid + s * mid], [s, c, place[1] - y0 - s * mid - c * mid]],
+            np.float64,
         )
         pattern = cv2.warpAffine(tile, m, (x1 - x0, y1 - y0), borderMode=cv2.BORDER_WRAP)
         rgb = cv2.multiply(np.ascontiguousarray(rgb), pattern, scale=1 / 255)
@@ -114,13 +170,20 @@ def paint(
     region[:] = np.minimum(rgb + under, 255)
 
 
-def darken(frame, polygons, strength: float, blur: float):
-    """Multiply the union of polygons by 1 - strength, edges softened by `blur` pixels: a shadow."""
+def darken(frame: Canvas, polygons: Sequence[np.ndarray], strength: float, blur: float) -> None:
+    """Draw a shadow: multiply the union of polygons by 1 - strength.
+
+    Args:
+        frame: (H, W, 3) uint8, changed in place.
+        polygons: (n, 2) each, convex [pixel].
+        strength: from 0 to 1.
+        blur: width of the soft edge [pixel].
+    """
     box = _box(frame, polygons, 2 + int(blur))
     if box is None or strength <= 0:
         return
     x0, y0, x1, y1 = box
-    mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    mask: np.ndarray = np.zeros((y1 - y0, x1 - x0), np.uint8)
     fill(mask, polygons, [(255.0 * strength,)] * len(polygons), box, True)
     if blur >= 1:
         k = 2 * int(blur) + 1
@@ -129,7 +192,9 @@ def darken(frame, polygons, strength: float, blur: float):
     region[:] = region * (255 - mask[..., None]).astype(np.uint16) // 255
 
 
-def _box(frame, polygons, pad=2):
+def _box(
+    frame: Canvas, polygons: Sequence[np.ndarray], pad: int = 2
+) -> tuple[int, int, int, int] | None:
     points = np.concatenate(polygons)
     low, high = points.min(0) - pad, points.max(0) + pad + 1
     if not (np.isfinite(low).all() and np.isfinite(high).all()):
@@ -140,8 +205,18 @@ def _box(frame, polygons, pad=2):
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else None
 
 
-def fill(canvas, polygons, colours, box, convex):
-    """Fill polygons (list of (n, 2) pixels) of a canvas whose first pixel is at box[:2]."""
+def fill(
+    canvas: Canvas, polygons: Sequence[np.ndarray], colours: Any, box: Any, convex: bool
+) -> None:
+    """Fill polygons.
+
+    Args:
+        canvas: (h, w) or (h, w, c), changed in place.
+        polygons: (n, 2) each [pixel].
+        colours: of each polygon, a tuple of c numbers.
+        box: x and y of the canvas's first pixel, and anything after them.
+        convex: whether all polygons are convex.
+    """
     points = np.clip(np.concatenate(polygons) - box[:2], -9e3, 9e3)
     sixteenths = np.rint(points * 16).astype(np.int32)
     end = 0
@@ -155,10 +230,18 @@ def fill(canvas, polygons, colours, box, convex):
 
 @dataclass
 class Light:
-    """Where the sun stands and how strongly: what every figure's tones and shadow share."""
+    """Lighting of a scene.
+
+    Attributes:
+        level: factor of all colours.
+        shadow: strength of the shadows, from 0 to 1.
+        hard: whether shadows are cast; otherwise there is a soft dark patch below each figure.
+        sun: length of the shadow in X and Z for each metre of height.
+        glint: direction of the lit side in the picture.
+    """
 
     level: float = 1.0
     shadow: float = 0.35
-    hard: bool = True  # cast shadows; False: a soft dark patch underfoot
-    sun: tuple[float, float] = (0.6, 0.3)  # metres of shadow in X, Z for each metre of height
-    glint: tuple[float, float] = (-0.7, -0.4)  # screen direction of the lit side
+    hard: bool = True
+    sun: tuple[float, float] = (0.6, 0.3)
+    glint: tuple[float, float] = (-0.7, -0.4)

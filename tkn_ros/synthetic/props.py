@@ -1,4 +1,4 @@
-"""Flat things that drift, swing or stand in the way: textured shapes, poles, trees, boxes."""
+"""Flat objects: textured shapes that move, and fixed poles, trees and boxes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,42 @@ from math import cos, pi, sin, sqrt
 
 import numpy as np
 
-from tkn_ros.synthetic.painting import NEAR, capsules, corners, darken, paint
+from tkn_ros.synthetic.motion import Path
+from tkn_ros.synthetic.painting import (
+    NEAR,
+    Canvas,
+    Light,
+    Placement,
+    View,
+    capsules,
+    darken,
+    paint,
+    part_homographies,
+)
 from tkn_ros.synthetic.textures import colour, texture
 
 
 class Shape:
-    """A textured flat body, or a chain of swinging bars: ellipse, polygon, star, blob, chain."""
+    """A textured flat shape, or a chain of swinging bars.
 
-    def __init__(self, rng, path, size: float, kind=None, upright=False, tile=None) -> None:
+    Args:
+        rng: NumPy generator.
+        path: its motion.
+        size: diameter [m].
+        kind: 'ellipse', 'polygon', 'star', 'blob' or 'chain'; None: drawn at random.
+        upright: whether it stands on the ground instead of lying on it.
+        tile: (h, w, 3) uint8 texture; None: drawn at random.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        path: Path,
+        size: float,
+        kind: str | None = None,
+        upright: bool = False,
+        tile: np.ndarray | None = None,
+    ) -> None:
         self.path, self.size, self.upright = path, size, upright
         self.kind = kind or ('ellipse', 'polygon', 'star', 'blob', 'chain')[rng.integers(5)]
         n = {'ellipse': 24, 'polygon': int(rng.integers(3, 7)), 'star': 10, 'blob': 28}.get(
@@ -33,7 +61,16 @@ class Shape:
         self.tile = texture(rng, 128, None, colour(rng, 0.8)) if tile is None else tile
         self.bright = rng.uniform(0.8, 1.15)
 
-    def draw(self, frame, view, t, where, light, dark=False):
+    def draw(
+        self,
+        frame: Canvas,
+        view: View,
+        t: float,
+        where: Placement,
+        light: Light,
+        dark: bool = False,
+    ) -> None:
+        """See `Actor`; dark: its shadow instead."""
         x, y, z, turn, _ = where
         angle = self.spin * t + turn * (self.spin == 0) * (not self.upright)
         if self.kind == 'chain':
@@ -80,22 +117,38 @@ class Shape:
             self.kind == 'ellipse',
         )
 
-    def shadow(self, frame, view, t, where, light):
+    def shadow(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
         if not self.upright:
             self.draw(frame, view, t, where, light, True)
 
 
 class Post:
-    """Something fixed beside the way: a pole, a tree, a box; it hides what is behind it."""
+    """A fixed pole, tree or box, which occludes what is behind it.
 
-    def __init__(self, rng, path, kind=None, height=None, leaves=18) -> None:
+    Args:
+        rng: NumPy generator.
+        path: of kind 'still'.
+        kind: 'pole', 'tree' or 'box'; None: drawn at random.
+        height: [m]; None: drawn at random.
+        leaves: clumps of leaves of a tree.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        path: Path,
+        kind: str | None = None,
+        height: float | None = None,
+        leaves: int = 18,
+    ) -> None:
         self.path = path
         self.kind = kind or ('pole', 'tree', 'box')[rng.integers(3)]
         self.height = height or {'pole': 5.0, 'tree': 5.5, 'box': 1.6}[self.kind] * rng.uniform(
             0.7, 1.3
         )
         self.width = {'pole': 0.14, 'tree': 0.3, 'box': rng.uniform(0.5, 2.5)}[self.kind]
-        bark = np.float32([104, 90, 76]) * rng.uniform(0.5, 1.3)
+        bark = np.array([104, 90, 76], np.float32) * rng.uniform(0.5, 1.3)
         if self.kind == 'box':
             bark = colour(rng, 0.7)
         elif self.kind == 'pole':
@@ -105,7 +158,7 @@ class Post:
             * (self.width, self.height * (0.6 if self.kind == 'tree' else 1))
         ]
         self.tones = [bark]
-        leaf = np.float32([62, 88, 42]) * rng.uniform(0.75, 1.3) + rng.normal(0, 6, 3)
+        leaf = np.array([62, 88, 42], np.float32) * rng.uniform(0.75, 1.3) + rng.normal(0, 6, 3)
         spread, around = np.sqrt(rng.random(leaves)), rng.uniform(0, 2 * pi, leaves)
         crown = np.column_stack([0.2 * spread * np.cos(around), 0.24 * spread * np.sin(around)])
         crown = crown[: leaves if self.kind == 'tree' else 0]
@@ -118,12 +171,21 @@ class Post:
             self.tones.append(leaf * (0.95 + 1.1 * off[1] + rng.normal(0, 0.09)))
         self.tile = texture(rng, 64, 'grass' if self.kind == 'tree' else None, (200, 200, 200), 0.6)
 
-    def _points(self, where):
+    def _points(self, where: Placement) -> np.ndarray:
         flat = np.concatenate(self.polys)
         x, _, z, _, _ = where
         return np.column_stack([x + flat[:, 0], flat[:, 1], np.full(len(flat), z)])
 
-    def draw(self, frame, view, t, where, light, dark=False):
+    def draw(
+        self,
+        frame: Canvas,
+        view: View,
+        t: float,
+        where: Placement,
+        light: Light,
+        dark: bool = False,
+    ) -> None:
+        """See `Actor`; dark: its shadow instead."""
         p = self._points(where)
         if dark:
             p += p[:, 1:2] * np.array([light.sun[0], 0, light.sun[1]]) * light.hard
@@ -144,9 +206,10 @@ class Post:
                 uv[0],
                 scale * self.height / 150,
                 parts=[0] * len(polygons),
-                planes=lambda: corners(uv, depth, [0]),
+                planes=lambda: part_homographies(uv, depth, [0]),
             )
 
-    def shadow(self, frame, view, t, where, light):
+    def shadow(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
         if light.hard:
             self.draw(frame, view, t, where, light, True)

@@ -1,24 +1,35 @@
-"""What random scenes are made of: light, sensor, walkers, what is behind, the road."""
+"""Random parts of scenes: light, sensor, walkers, backdrop, road."""
 
 from __future__ import annotations
 
 from math import exp, log, pi
+from typing import Any
 
 import numpy as np
 
-from tkn_ros.synthetic.motion import Path
+from tkn_ros.synthetic.backdrops import backdrop
+from tkn_ros.synthetic.motion import Camera, Path
 from tkn_ros.synthetic.painting import Light
 from tkn_ros.synthetic.sensor import Sensor
-from tkn_ros.synthetic.textures import backdrop, colour, texture
+from tkn_ros.synthetic.textures import Colour, colour, texture
 from tkn_ros.synthetic.walkers import Walker
 
 
-def some(rng, *choices):
+def some(rng: np.random.Generator, *choices: Any) -> Any:
+    """One of the choices, all equally likely."""
     return choices[int(rng.integers(len(choices)))]
 
 
-def random_swings(rng, chance, **limits):
-    """Each named swing with the given chance: amplitude up to its limit, periods of 1 to 12 s."""
+def random_swings(
+    rng: np.random.Generator, chance: float, **limits: Any
+) -> dict[str, tuple[float, float, float]]:
+    """Oscillations of a camera, see `Camera.swings`; periods of 1 to 12 s.
+
+    Args:
+        rng: NumPy generator.
+        chance: probability of each.
+        limits: largest amplitude of each, by name.
+    """
     return {
         name: (
             limit * rng.uniform(0.2, 1),
@@ -30,7 +41,8 @@ def random_swings(rng, chance, **limits):
     }
 
 
-def random_light(rng):
+def random_light(rng: np.random.Generator) -> Light:
+    """A `Light` of random strength and direction."""
     return Light(
         rng.uniform(0.6, 1.15),
         rng.uniform(0.1, 0.55),
@@ -40,7 +52,8 @@ def random_light(rng):
     )
 
 
-def random_sensor(rng, grey_chance):
+def random_sensor(rng: np.random.Generator, grey_chance: float) -> Sensor:
+    """A `Sensor` of random settings; grey_chance: probability of grey pictures."""
     grey = bool(rng.random() < grey_chance)
     drift = rng.uniform(0.02, 0.3) if rng.random() < 0.25 else 0.0
     return Sensor(
@@ -56,7 +69,8 @@ def random_sensor(rng, grey_chance):
     )
 
 
-def random_gait(rng):
+def random_gait(rng: np.random.Generator) -> tuple[str, float]:
+    """An action of `Walker` and its speed [m/s]."""
     return some(
         rng,
         ('walk', rng.uniform(0.7, 1.8)),
@@ -67,7 +81,24 @@ def random_gait(rng):
     )
 
 
-def random_walker(rng, x, z, span, heading=None, **kind):
+def random_walker(
+    rng: np.random.Generator,
+    x: float,
+    z: float,
+    span: float,
+    heading: float | None = None,
+    **kind: Any,
+) -> Walker:
+    """A `Walker` with random action.
+
+    Args:
+        rng: NumPy generator.
+        x: centre of the path [m].
+        z: centre of the path [m].
+        span: of the path [m].
+        heading: [rad]; None: random, mostly across the view.
+        kind: further arguments of `Walker`.
+    """
     action, speed = random_gait(rng)
     path = Path(
         some(rng, 'line', 'pace') if speed else 'still',
@@ -85,8 +116,21 @@ def random_walker(rng, x, z, span, heading=None, **kind):
     return Walker(rng, path, action, **kind)
 
 
-def random_back(rng, size, style, camera, distance):
-    """A backdrop wide enough for the camera's swings, about one texel for a drawn pixel."""
+def random_back(
+    rng: np.random.Generator, size: int, style: str, camera: Camera, distance: float
+) -> tuple[np.ndarray, tuple[float, float, float]]:
+    """A backdrop wide enough for the camera's swings, with about one texel for each painted pixel.
+
+    Args:
+        rng: NumPy generator.
+        size: width of the painted picture [pixel].
+        style: of `backdrop`.
+        camera: that sees it.
+        distance: from the camera [m].
+
+    Returns:
+        Its picture and its (distance, width, height) [m].
+    """
     half = np.tan(camera.field_of_view / 2) * distance
     wide, tall = 6 * half, 4.5 * half + camera.height
     return (
@@ -95,11 +139,25 @@ def random_back(rng, size, style, camera, distance):
     )
 
 
-def road_tile(rng, size, lanes=None, mark=1.0, base=None):
-    """One period of a road: rows run along it, the marks down its middle and sides."""
+def road_tile(
+    rng: np.random.Generator,
+    size: int,
+    lanes: int | None = None,
+    mark: float = 1.0,
+    base: Colour | None = None,
+) -> np.ndarray:
+    """One period of a road with lane marks, (size, size, 3) uint8; rows run along the road.
+
+    Args:
+        rng: NumPy generator.
+        size: [pixel].
+        lanes: how many; None: two or three.
+        mark: relative width of the marks.
+        base: colour (3,) of the road; None: drawn at random.
+    """
     base = colour(rng, 0.08, 60, 130) if base is None else base
     tile = texture(rng, size, 'asphalt', base, rng.uniform(0.1, 0.5))
-    paint_ = np.float32(some(rng, (225, 225, 220), (225, 225, 220), (220, 190, 70)))
+    paint_ = np.array(some(rng, (225, 225, 220), (225, 225, 220), (220, 190, 70)), np.float32)
     lanes, n = lanes or int(rng.integers(2, 4)), max(1, int(mark * size / 48))
     for k in range(lanes + 1):
         c = int(np.clip(k * size / lanes, 2 * n, size - 3 * n))

@@ -1,4 +1,4 @@
-"""Scenes drawn by chance, for training: people, streets, drives, views from above, shapes."""
+"""Random scenes for training: people, streets, drives, views from above, shapes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from tkn_ros.synthetic.random_parts import (
     road_tile,
     some,
 )
-from tkn_ros.synthetic.scene import Scene, Strip
+from tkn_ros.synthetic.scene import Actor, Scene, Strip
 from tkn_ros.synthetic.textures import colour, texture
 from tkn_ros.synthetic.vehicles import Vehicle
 
 
-def random_scene(rng, size: int) -> Scene:
-    """Any scene, for pictures about `size` pixels wide; rng is a numpy Generator."""
+def random_scene(rng: np.random.Generator, size: int) -> Scene:
+    """A scene of a random kind.
+
+    Args:
+        rng: NumPy generator.
+        size: width at which the scene is painted [pixel].
+    """
     make = rng.choice(5, p=(0.2, 0.24, 0.16, 0.16, 0.24))
     scene = (_plain, _street, _drive, _above, _shapes)[make](rng, size)
     scene.start = rng.uniform(0, 20) * (make != 0)
@@ -33,8 +38,8 @@ def random_scene(rng, size: int) -> Scene:
     return scene
 
 
-def _plain(rng, size):
-    """One grey-clad person on a bare ground before a bare wall, as in KTH."""
+def _plain(rng: np.random.Generator, size: int) -> Scene:
+    """One person in grey clothes on plain ground in front of a plain wall, as in KTH."""
     far = rng.uniform(2.6, 7.5)
     fov = rng.uniform(0.45, 0.8)
     camera = Camera(
@@ -45,7 +50,7 @@ def _plain(rng, size):
         aspect=some(rng, 1.0, 1.33),
     )
     tone = colour(rng, 0.15, 70, 220)
-    back, room = random_back(
+    back, back_size = random_back(
         rng, size, some(rng, 'plain', 'plain', 'wall'), camera, far + rng.uniform(1, 9)
     )
     ground = texture(
@@ -63,14 +68,14 @@ def _plain(rng, size):
         rng.uniform(1, 6),
         people,
         back=back,
-        back_size=room,
+        back_size=back_size,
         light=random_light(rng),
         sensor=random_sensor(rng, 0.6),
     )
 
 
-def _street(rng, size):
-    """People and vehicles before houses or trees; the camera stands, pans, zooms or shakes."""
+def _street(rng: np.random.Generator, size: int) -> Scene:
+    """People and vehicles in front of houses or trees; the camera may pan, zoom or shake."""
     near, fov = rng.uniform(3, 8), rng.uniform(0.6, 1.15)
     camera = Camera(
         rng.uniform(1.2, 3.5),
@@ -82,10 +87,10 @@ def _street(rng, size):
         aspect=some(rng, 1.0, 1.0, 1.33),
     )
     road = near + rng.uniform(3, 6)
-    back, room = random_back(
+    back, back_size = random_back(
         rng, size, some(rng, 'city', 'city', 'trees', 'wall'), camera, road + rng.uniform(5, 20)
     )
-    actors = []
+    actors: list[Actor] = []
     for _ in range(int(rng.integers(1, 5))):
         z = rng.uniform(near, road + 3)
         actors.append(random_walker(rng, rng.normal(0, 0.3 * z * fov), z, z * fov * 1.4 + 2))
@@ -112,14 +117,14 @@ def _street(rng, size):
         actors,
         strips if rng.random() < 0.7 else [],
         back,
-        room,
+        back_size,
         random_light(rng),
         random_sensor(rng, 0.16),
     )
 
 
-def _drive(rng, size):
-    """Forward (or backward) along a road with others on it and things passing by."""
+def _drive(rng: np.random.Generator, size: int) -> Scene:
+    """A drive along a road, forwards or backwards, with other vehicles and roadside objects."""
     fov, speed = rng.uniform(0.8, 1.3), rng.uniform(2, 16) * some(rng, 1, 1, 1, -0.4)
     sway = random_swings(rng, 0.4, yaw=0.12, pitch=0.015, x=0.7, roll=0.02)
     camera = Camera(
@@ -130,10 +135,10 @@ def _drive(rng, size):
         swings=sway,
         shake=rng.uniform(0, 0.006) * (rng.random() < 0.4),
     )
-    back, room = random_back(rng, size, some(rng, 'city', 'trees', 'trees'), camera, 90.0)
+    back, back_size = random_back(rng, size, some(rng, 'city', 'trees', 'trees'), camera, 90.0)
     width, loop = rng.uniform(6, 10), 60.0
     lane, middle = width / 4, rng.uniform(-1, 1) * width / 5
-    actors = []
+    actors: list[Actor] = []
     for _ in range(int(rng.integers(1, 4))):
         way = some(rng, 1, 1, -1)
         actors.append(
@@ -178,15 +183,15 @@ def _drive(rng, size):
         actors,
         [strip],
         back,
-        room,
+        back_size,
         random_light(rng),
         random_sensor(rng, 0.16),
         loop=loop,
     )
 
 
-def _above(rng, size):
-    """A plaza or a road seen from a mast or from straight above."""
+def _above(rng: np.random.Generator, size: int) -> Scene:
+    """A square or a road seen from a mast or from vertically above."""
     steep = some(rng, -pi / 2, rng.uniform(-1.4, -0.5))
     high, fov = rng.uniform(5, 16), rng.uniform(0.5, 0.9)
     camera = Camera(
@@ -200,7 +205,8 @@ def _above(rng, size):
     )
     mid, wide = (0.0 if steep < -1.5 else high / np.tan(-steep)), 2 * high * np.tan(fov / 2)
     wide /= sin(-steep)
-    actors, strips = [], []
+    actors: list[Actor] = []
+    strips: list[Strip] = []
     for _ in range(int(rng.integers(2, 8)) if rng.random() < 0.7 else 0):
         person = random_walker(
             rng,
@@ -234,27 +240,25 @@ def _above(rng, size):
                 )
         if not strips[0].along_z:
             strips[0].across += mid
-    back, room = None, (1.0, 1.0, 1.0)
+    back, back_size = None, (1.0, 1.0, 1.0)
     if steep > -1.0:
-        back, room = random_back(rng, size, some(rng, 'city', 'trees'), camera, high * 6)
-    ground = texture(rng, 256, some(rng, 'pavers', 'asphalt', 'grass', 'checks', None))
+        back, back_size = random_back(rng, size, some(rng, 'city', 'trees'), camera, high * 6)
     return Scene(
         camera,
-        ground,
+        texture(rng, 256, some(rng, 'pavers', 'asphalt', 'grass', 'checks', None)),
         rng.uniform(4, 10),
         actors,
         strips,
         back,
-        room,
+        back_size,
         random_light(rng),
         random_sensor(rng, 0.16),
     )
 
 
-def _shapes(rng, size):
-    """Textured bodies over a texture; the camera may drift, turn, zoom and shake."""
-    moving = rng.random() < 0.55
-    wide = 4.0
+def _shapes(rng: np.random.Generator, size: int) -> Scene:
+    """Textured shapes over a texture; the camera may translate, turn, zoom and shake."""
+    moving, wide = rng.random() < 0.55, 4.0
     camera = Camera(
         5.0,
         -pi / 2,
@@ -265,7 +269,7 @@ def _shapes(rng, size):
         ),
         shake=rng.uniform(0.003, 0.015) * (moving and rng.random() < 0.3),
     )
-    actors = []
+    actors: list[Shape] = []
     alive = camera.swings or camera.shake or camera.velocity != (0, 0)
     for _ in range(int(rng.integers(0 if alive and rng.random() < 0.35 else 1, 6))):
         kind = some(rng, 'line', 'pace', 'circle', 'sway', 'bounce', 'bounce', 'accel', 'still')
@@ -283,8 +287,8 @@ def _shapes(rng, size):
             path.kind = 'sway'
         actors.append(shape)
     if rng.random() < 0.3:
-        cover = Path('still', rng.normal(0, 1), rng.normal(0, 1))
-        actors.append(Shape(rng, cover, rng.uniform(0.8, 2.5)))
+        path = Path('still', rng.normal(0, 1), rng.normal(0, 1))
+        actors.append(Shape(rng, path, rng.uniform(0.8, 2.5)))
         actors[-1].spin = 0.0
     return Scene(
         camera,

@@ -1,8 +1,8 @@
-"""Where every point of a synthetic clip is in every other frame: the truth for trackers.
+"""Exact motion of every point of a synthetic clip: ground truth for trackers.
 
-What counts is what is painted. A vehicle's faces and a post are planes of the scene, a walker's
-limbs turn and stretch with their ends, a shape moves as its texture does. Ground, strips and
-backdrop stand still under the camera; shadows, exposure and noise do not move anything.
+The faces of a vehicle and a post are planes of the scene, the limbs of a walker turn and stretch
+with their ends, a shape moves as its texture does. Ground, strips and backdrop are fixed in the
+world; shadows, exposure and noise do not count as motion.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import cos, sin
+from typing import Any
 
 import numpy as np
 
@@ -18,30 +19,49 @@ from tkn_ros.synthetic.glyphs import GlyphScene
 from tkn_ros.synthetic.painting import fill
 from tkn_ros.synthetic.props import Post
 from tkn_ros.synthetic.render import Clip
+from tkn_ros.synthetic.scene import Scene
 
-PARTS = 128  # numbers kept for the parts of each figure; figure 0 is all that stands still
-BACK, VOID = 1, 2  # parts of figure 0 beside the ground: the backdrop, what is left black
+PARTS = 128  # labels reserved for the parts of each figure; figure 0 is everything fixed
+BACK, VOID = 1, 2  # parts of figure 0 beside the ground: backdrop, black background
 KEPT = 48  # frames whose layers are kept
-SLACK = 1.5  # pixels: as near as this, content under another part is still the same content
+SLACK = 1.5  # pixels: within this distance content under another part counts as the same
 
-# From the coordinates of the large picture that is painted to those of its half.
+# from the coordinates of the picture that is painted to those of one half as large
 HALVE = np.array([[0.5, 0, -0.25], [0, 0.5, -0.25], [0, 0, 1]])
 
 
-class Sketch:
-    """Stands in for the image when figures are painted: which part of which figure covers what.
+class LabelMap:
+    """Takes the place of the image in `paint`: records which part of which figure covers a pixel.
 
-    labels: (h, w) int16, figure * PARTS + part. planes: each part's homography onto the picture by
-    label, (labels, 3, 3) float64, NaN for parts that are not there.
+    Attributes:
+        labels: (h, w) int16, figure * PARTS + part.
+        planes: (labels, 3, 3) float64, homography of each part onto the picture; NaN for parts that
+            were not painted.
+        figure: number of the figure that is painted now.
+
+    Args:
+        height: [pixel].
+        width: [pixel].
+        figures: how many there are.
     """
 
-    def __init__(self, height: int, width: int, figures: int):
+    def __init__(self, height: int, width: int, figures: int) -> None:
         self.labels = np.zeros((height, width), np.int16)
         self.planes = np.full(((figures + 1) * PARTS, 3, 3), np.nan)
-        self.figure = 0  # whose turn it is
+        self.figure = 0
 
-    def keep(self, polygons, convex, parts, planes, pose):
-        """Called by paint()."""
+    def record(
+        self, polygons: Sequence[np.ndarray], convex: bool, parts: Any, planes: Any, pose: Any
+    ) -> None:
+        """Called by `paint` in place of painting, with its arguments.
+
+        Args:
+            polygons: as of `paint`.
+            convex: as of `paint`.
+            parts: as of `paint`.
+            planes: as of `paint`.
+            pose: (x, y, zoom, angle) of a figure without planes.
+        """
         if planes is None:
             x, y, zoom, angle = pose
             c, s = zoom * cos(angle), zoom * sin(angle)
@@ -50,53 +70,52 @@ class Sketch:
             planes = planes()
         first = self.figure * PARTS
         self.planes[first : first + len(planes)] = planes
-        # Half a pixel off: every second pixel from the first on is then a small one's centre.
+        # half a pixel off: every second pixel from the first on is then the centre of a small one
         fill(self.labels, polygons, [(first + int(p),) for p in parts], (0.5, 0.5), convex)
 
 
 @dataclass
 class _Layer:
-    """One frame: labels (H, W) int16, planes (labels, 3, 3) in pixels of the picture.
+    """One frame.
 
-    laps: by figure, how often it came in again: who did is not followed from before.
+    Attributes:
+        labels: (H, W) int16, see `LabelMap`.
+        planes: (labels, 3, 3) in pixels of the picture.
+        laps: of each figure, how often it re-entered; points are not followed across that.
     """
 
     labels: np.ndarray
     planes: np.ndarray
-    laps: list
+    laps: list[Any]
 
 
 class TrueMotion:
-    """Exact motion of one synthetic clip: that of render_clip for the same arguments.
+    """Exact motion of one synthetic clip.
 
-    Positions are x (to the right) and y (down) in pixels, 0 at the first pixel's centre.
+    Positions are x (to the right) and y (down) in pixels, 0 at the centre of the first pixel.
+
+    Args:
+        clip: whose motion it is.
+        n_frames: its length.
 
     Example::
 
-        motion = TrueMotion(seed=3, kind='random')
-        where, seen = motion.follow([[100.0, 80.0]], 0, range(20))
+        motion = TrueMotion(Clip(3, kind='random'))
+        positions, visible = motion.follow([[100.0, 80.0]], 0, range(20))
     """
 
-    def __init__(
-        self,
-        seed: int,
-        n_frames: int = 300,
-        height: int = 240,
-        width: int = 320,
-        fps: float = 30.0,
-        kind: str = 'demo',
-    ):
-        self._clip = Clip(seed, height, width, fps, kind)
-        self.n_frames, self.height, self.width = n_frames, height, width
-        scene = self._clip.scene
+    def __init__(self, clip: Clip, n_frames: int = 300) -> None:
+        self._clip = clip
+        self.n_frames, self.height, self.width = n_frames, clip.height, clip.width
+        scene = clip.scene
         if isinstance(scene, GlyphScene):
             moves, make = [True] * len(scene.glyphs), self._glyphs
         else:
             moves, make = [not isinstance(a, Post) for a in scene.actors], self._figures
         self._ids = np.concatenate([[0], np.cumsum(moves) * moves]).astype(np.int16)
         self._layer = lru_cache(KEPT)(make)
-        self._x = np.arange(width, dtype=np.float64)[None]
-        self._y = np.arange(height, dtype=np.float64)[:, None]
+        self._x = np.arange(self.width, dtype=np.float64)[None]
+        self._y = np.arange(self.height, dtype=np.float64)[:, None]
 
     def __len__(self) -> int:
         return self.n_frames
@@ -106,18 +125,18 @@ class TrueMotion:
         return self._clip.draw(i)
 
     def objects(self, i: int) -> np.ndarray:
-        """Which figure is on top at each pixel's centre, (H, W) int16.
+        """The topmost figure at the centre of each pixel, (H, W) int16.
 
-        From 1 on, the same number in all frames; 0 is what does not move by itself: ground, strips,
-        backdrop, poles, trees and boxes.
+        Numbers from 1 are the same in all frames; 0 is what does not move by itself: ground,
+        strips, backdrop, poles, trees and boxes.
         """
         return self._ids[self._layer(i).labels // PARTS]
 
     def flow(self, i: int, j: int) -> np.ndarray:
-        """Where what each pixel of frame i shows is in frame j, less its place: (H, W, 2) float32.
+        """Displacement of each pixel of frame i to frame j, (H, W, 2) float32 [pixel].
 
-        Hidden or outside the picture in j, it has its place all the same; NaN where there is none:
-        behind the camera, a figure not drawn in j, or one that left and came in again.
+        Points that are hidden or outside the picture in j have one too; NaN where there is none:
+        behind the camera, a figure that is not drawn in j, or one that left and re-entered.
         """
         layer = self._layer(i)
         moved = self._moved(layer.labels, i, j, self._x, self._y)
@@ -129,16 +148,16 @@ class TrueMotion:
         start: int,
         frames: Sequence[int],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Where the points of frame `start` are in other frames, before it or after.
+        """Positions of points of frame `start` in other frames, earlier or later.
 
         Args:
             points: (N, 2) x, y inside the picture; each belongs to what its nearest pixel shows.
-            start: the frame they are in.
+            start: number of their frame.
             frames: numbers of the frames asked for.
 
         Returns:
-            positions (len(frames), N, 2) float32, NaN as in flow(); visible (len(frames), N) bool:
-            inside the picture with nothing nearer before it.
+            positions (len(frames), N, 2) float32, NaN as of `flow`; visible (len(frames), N) bool:
+            inside the picture and not occluded.
         """
         points = np.asarray(points, np.float64).reshape(-1, 2)
         labels = self._look_up(start, points)
@@ -148,7 +167,7 @@ class TrueMotion:
             there[:] = self._moved(labels, start, j, *points.T).T
             inside = np.all((there > -0.5) & (there < (self.width - 0.5, self.height - 0.5)), 1)
             on_top = self._look_up(j, there[inside])
-            # Limbs overlap at their joints and windows lie on doors: seen is what moved alike.
+            # limbs overlap at joints, windows lie on doors: visible is what moved in the same way
             back = self._moved(on_top, j, start, *there[inside].T).T
             near = np.linalg.norm(back - points[inside], axis=1) < SLACK
             seen[inside] = (on_top // PARTS == labels[inside] // PARTS) & (
@@ -156,13 +175,15 @@ class TrueMotion:
             )
         return positions.astype(np.float32), visible
 
-    def _look_up(self, i, points):
-        """The labels (N,) of frame i's pixels nearest to the points (N, 2)."""
+    def _look_up(self, i: int, points: np.ndarray) -> np.ndarray:
+        """The labels (N,) of the pixels of frame i nearest to the points (N, 2)."""
         x, y = np.rint(points).astype(int).T
         return self._layer(i).labels[np.clip(y, 0, self.height - 1), np.clip(x, 0, self.width - 1)]
 
-    def _moved(self, labels, i, j, x, y):
-        """Where points (x, y) of frame i on the parts `labels` are in frame j: (2, ...) float64."""
+    def _moved(
+        self, labels: np.ndarray, i: int, j: int, x: np.ndarray, y: np.ndarray
+    ) -> np.ndarray:
+        """Positions (2, ..) float64 in frame j of points (x, y) of frame i on parts `labels`."""
         before, after = self._layer(i), self._layer(j)
         present = np.flatnonzero(np.bincount(labels.ravel()))
         maps = np.full((int(present.max(initial=0)) + 1, 9), np.nan)
@@ -177,25 +198,26 @@ class TrueMotion:
         depth[~(depth > 1e-9)] = np.nan
         return np.stack([(a * x + b * y + c) / depth, (d * x + e * y + f) / depth])
 
-    def _figures(self, i) -> _Layer:
+    def _figures(self, i: int) -> _Layer:
         """The layer of a frame of a scene."""
         scene = self._clip.scene
+        assert isinstance(scene, Scene)
         t, view = self._clip.at(i)
-        sketch = Sketch(2 * self.height, 2 * self.width, len(scene.actors))
+        painted = LabelMap(2 * self.height, 2 * self.width, len(scene.actors))
         laps = [None] * len(scene.actors)
         numbers = {id(actor): n for n, actor in enumerate(scene.actors, 1)}
         for actor, where, lap in scene.placed(view, t):
-            sketch.figure = numbers[id(actor)]
-            laps[sketch.figure - 1] = lap
-            actor.draw(sketch, view, t, where, scene.light)
-        labels, planes = sketch.labels[::2, ::2].copy(), HALVE @ sketch.planes
-        if scene.camera.planted:
-            # Background, fixtures and all: one picture that shakes.
+            painted.figure = numbers[id(actor)]
+            laps[painted.figure - 1] = lap
+            actor.draw(painted, view, t, where, scene.light)
+        labels, planes = painted.labels[::2, ::2].copy(), HALVE @ painted.planes
+        if scene.camera.fixed:
+            # background and fixtures are one picture that shakes
             planes[:PARTS] = HALVE @ [[1, 0, view.cx], [0, 1, view.cy], [0, 0, 1]]
             return _Layer(labels, planes, laps)
         planes[0] = HALVE @ view.plane((0, 0, 0), (1, 0, 0), (0, 0, 1))
         planes[VOID] = HALVE @ view.matrix
-        up = np.linalg.inv(planes[VOID])[1]  # how far up in the world a pixel's ray goes
+        up = np.linalg.inv(planes[VOID])[1]  # upward component of the ray of a pixel
         level = up[0] * self.width / 2 + up[1] * self._y + up[2]
         still = np.where(level < 0, 0, VOID)  # rows, as the ground is painted
         if scene.back is not None:
@@ -206,9 +228,10 @@ class TrueMotion:
             still = np.where(inside, BACK, still)
         return _Layer(np.where(labels, labels, still).astype(np.int16), planes, laps)
 
-    def _glyphs(self, i) -> _Layer:
+    def _glyphs(self, i: int) -> _Layer:
         """The layer of a frame of glyphs, where the brightest is on top."""
         scene = self._clip.scene
+        assert isinstance(scene, GlyphScene)
         labels = np.zeros((self.height, self.width), np.int16)
         planes = np.full(((len(scene.glyphs) + 1) * PARTS, 3, 3), np.nan)
         planes[0] = np.eye(3)

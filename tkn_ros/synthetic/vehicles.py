@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from math import cos, hypot, pi, sin
+from math import hypot, pi
 
 import cv2
 import numpy as np
 
-from tkn_ros.synthetic.painting import NEAR, corners, darken, paint
-from tkn_ros.synthetic.textures import colour, texture
+from tkn_ros.synthetic.motion import Path
+from tkn_ros.synthetic.painting import (
+    NEAR,
+    Canvas,
+    Light,
+    Placement,
+    View,
+    darken,
+    paint,
+    part_homographies,
+    to_world,
+)
+from tkn_ros.synthetic.textures import Colour, colour, texture
 
 # Convex side views, as fractions of length (forward) and height (up): lower body, cabin.
 BODIES = {
@@ -37,16 +48,29 @@ BODIES = {
 
 
 class Vehicle:
-    """A car, van or bus: two convex prisms with windows, and wheels that roll as it travels."""
+    """A car, van or bus: two convex prisms with windows, and wheels that turn as it moves.
 
-    def __init__(self, rng, path, model=None, paint_colour=None) -> None:
+    Args:
+        rng: NumPy generator.
+        path: its motion.
+        model: 'car', 'van' or 'bus'; None: drawn at random.
+        paint_colour: (3,) RGB; None: drawn at random.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        path: Path,
+        model: str | None = None,
+        paint_colour: Colour | None = None,
+    ) -> None:
         self.path = path
         model = model or ('car', 'car', 'van', 'bus')[rng.integers(4)]
         self.length, self.height, self.width, body, cabin = BODIES[model]
         self.height *= rng.uniform(0.92, 1.08)
         self.colour = colour(rng, rng.uniform(0, 1), 30, 235)
         if paint_colour is not None:
-            self.colour = np.float32(paint_colour)
+            self.colour = np.array(paint_colour, np.float32)
         scale = np.array([self.length, self.height])
         self.prisms = [
             (np.array(body) * scale, self.width),
@@ -56,10 +80,13 @@ class Vehicle:
         self.panes = {'car': 2, 'van': 3, 'bus': 6}[model]
         self.tile = texture(rng, 64, 'cloud', (228, 228, 228), 0.15)
 
-    def faces(self, travelled: float):
-        """Outward faces (n, 3) as (side, up, forward), each with its colour, back faces too."""
-        out = []
-        glass = np.float32([38, 48, 58])
+    def faces(self, travelled: float) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Faces as (vertices (n, 3) as (side, up, forward) [m], colour (3,)), back faces included.
+
+        travelled: distance [m], which turns the wheels.
+        """
+        out: list[tuple[np.ndarray, np.ndarray]] = []
+        glass = np.array([38, 48, 58], np.float32)
         for k, (profile, width) in enumerate(self.prisms):
             n = len(profile)
             for s in (-1, 1):
@@ -86,12 +113,12 @@ class Vehicle:
                 quad = np.array(
                     [[a, lamp_y, f], [b, lamp_y, f], [b, lamp_y + 0.17, f], [a, lamp_y + 0.17, f]]
                 )
-                out.append((quad[::-1] if f > 0 else quad, np.float32(col)))
+                out.append((quad[::-1] if f > 0 else quad, np.array(col, np.float32)))
         roll = travelled / self.wheel
         for s in (-1, 1):
             for f in (-0.31, 0.31):
-                for r, col, n in ((1.0, 22, 14), (0.62, 150, 12)):
-                    out.append((self._disc(s, f, r, n), np.full(3, col, np.float32)))
+                for r, grey, n in ((1.0, 22, 14), (0.62, 150, 12)):
+                    out.append((self._disc(s, f, r, n), np.full(3, grey, np.float32)))
                 for spoke in range(4):
                     a = -roll + spoke * pi / 2
                     dirs = np.array(
@@ -107,7 +134,7 @@ class Vehicle:
                     out.append((disc[::-1] if s < 0 else disc, np.full(3, 70, np.float32)))
         return out
 
-    def _seams(self, profile, s):
+    def _seams(self, profile: np.ndarray, s: float) -> list[tuple[np.ndarray, np.ndarray]]:
         """Sill and door edges on one side of the lower body."""
         low, top = profile[:, 1].min(), profile[2 if len(profile) > 5 else 1, 1]
         x, n, sill = s * self.width / 2, self.length, low + 0.2 * (top - low)
@@ -121,7 +148,7 @@ class Vehicle:
             out.append((quad if s < 0 else quad[::-1], self.colour * 0.5))
         return out
 
-    def _disc(self, s, f, r, n):
+    def _disc(self, s: float, f: float, r: float, n: int) -> np.ndarray:
         a = np.linspace(0, 2 * pi, n, endpoint=False) * s
         return np.column_stack(
             [
@@ -131,7 +158,9 @@ class Vehicle:
             ]
         )
 
-    def _windows(self, profile, x, glass, s):
+    def _windows(
+        self, profile: np.ndarray, x: float, glass: np.ndarray, s: float
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
         """Panes along the cabin's side, between its lower and upper edge."""
         (b0, low), (t0, top), (t1, _), (b1, _) = profile
         panes = []
@@ -145,16 +174,11 @@ class Vehicle:
             panes.append((np.array(pts if s < 0 else pts[::-1]), glass))
         return panes
 
-    def world(self, local, where):
-        x, y, z, turn, _ = where
-        sh, ch = sin(turn), cos(turn)
-        side, up, ahead = local[:, 0], local[:, 1], local[:, 2]
-        return np.stack([x + side * ch + ahead * sh, y + up, z - side * sh + ahead * ch], -1)
-
-    def draw(self, frame, view, t, where, light):
+    def draw(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
         faces = self.faces(where[4])
         sizes = np.cumsum([len(f) for f, _ in faces])
-        uv, depth = view.project(self.world(np.concatenate([f for f, _ in faces]), where))
+        uv, depth = view.project(to_world(np.concatenate([f for f, _ in faces]), where))
         if depth.min() < NEAR:
             return
         polygons, tones, shown = [], [], []
@@ -174,13 +198,14 @@ class Vehicle:
                 uv.mean(0),
                 zoom,
                 parts=shown,
-                planes=lambda: corners(uv, depth, [0, *sizes[:-1]]),
+                planes=lambda: part_homographies(uv, depth, [0, *sizes[:-1]]),
             )
 
-    def shadow(self, frame, view, t, where, light):
+    def shadow(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
         h, w, f = self.height * 0.9 * light.hard, self.width / 2, self.length / 2
         local = np.array([[i, u, j] for u in (0.0, h) for i in (-w, w) for j in (-f, f)])
-        p = self.world(local, where)
+        p = to_world(local, where)
         p += p[:, 1:2] * np.array([light.sun[0], 0, light.sun[1]])
         p[:, 1] = 0.0
         uv, depth = view.project(p)
@@ -189,6 +214,6 @@ class Vehicle:
             darken(frame, [hull], min(0.75, light.shadow * 1.3), 0.08 * view.fx / depth.mean())
 
 
-def _inset(quad, keep):
+def _inset(quad: np.ndarray, keep: float) -> np.ndarray:
     mid = quad.mean(0)
     return mid + (quad - mid) * keep

@@ -1,22 +1,51 @@
-"""A walking, running or waving person of tapered limbs, drawn in its light."""
+"""A walking, running or waving person made of tapered limbs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import asin, cos, pi, sin
 
 import numpy as np
 
-from tkn_ros.synthetic.painting import NEAR, capsules, darken, paint
-from tkn_ros.synthetic.textures import colour, texture
+from tkn_ros.synthetic.motion import Path
+from tkn_ros.synthetic.painting import (
+    NEAR,
+    Canvas,
+    Light,
+    Placement,
+    View,
+    capsules,
+    darken,
+    paint,
+    to_world,
+)
+from tkn_ros.synthetic.textures import Colour, colour, texture
 
 HAIR = ((30, 24, 22), (62, 44, 32), (96, 70, 46), (150, 118, 72), (128, 124, 120), (20, 20, 24))
 SKIN = ((236, 196, 168), (205, 155, 120), (150, 103, 74), (96, 64, 47))
 
 
 class Walker:
-    """A person of fourteen limbs whose gait follows the speed of its path."""
+    """A person whose gait follows the speed of the path.
 
-    def __init__(self, rng, path, action: str, height=None, clothes=None, grey_suit=False) -> None:
+    Args:
+        rng: NumPy generator.
+        path: the motion.
+        action: 'walk', 'jog', 'run', 'wave', 'clap', 'box' or 'greet'.
+        height: [m]; None: drawn at random.
+        clothes: colours (3,) of upper and lower body; None: drawn at random.
+        grey_suit: whether all clothes are grey, as in KTH.
+    """
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        path: Path,
+        action: str,
+        height: float | None = None,
+        clothes: tuple[Colour, Colour] | None = None,
+        grey_suit: bool = False,
+    ) -> None:
         self.path, self.action = path, action
         self.height = rng.uniform(1.5, 1.9) if height is None else height
         speed = path.speed if path.kind != 'still' else 0.0
@@ -26,15 +55,15 @@ class Walker:
         self.vigour = min(1.0, max(0.0, (speed - 1.5) / 2.5))
         self.phase, self.beat = rng.uniform(0, 2 * pi), rng.uniform(0.6, 1.6)
         self.slim = rng.uniform(0.85, 1.2)
-        skin = np.float32(SKIN[rng.integers(4)])
+        skin = np.array(SKIN[rng.integers(4)], np.float32)
         shirt, trousers = colour(rng, 0.9, 40, 240), colour(rng, 0.4, 20, 150)
         if grey_suit:
             shirt = trousers = colour(rng, 0.1, 15, 120)
         if clothes is not None:
-            shirt, trousers = np.float32(clothes[0]), np.float32(clothes[1])
-        shoe, hair = colour(rng, 0.2, 10, 210), np.float32(HAIR[rng.integers(len(HAIR))])
+            shirt, trousers = np.array(clothes[0], np.float32), np.array(clothes[1], np.float32)
+        shoe, hair = colour(rng, 0.2, 10, 210), np.array(HAIR[rng.integers(len(HAIR))], np.float32)
         sleeve = skin if rng.random() < 0.35 else shirt
-        self.colours = np.float32(
+        self.colours = np.array(
             [
                 trousers,
                 trousers,
@@ -54,12 +83,13 @@ class Walker:
                 shirt,
                 sleeve,
                 skin,
-            ]
+            ],
+            np.float32,
         )
         self.tile = texture(rng, 64, None, (215, 215, 215), rng.uniform(0.08, 0.5))
 
-    def limbs(self, t: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Limb ends (18, 2, 3) as (side, up, forward) and radii (18, 2), in metres."""
+    def limbs(self, t: float) -> tuple[np.ndarray, np.ndarray]:
+        """Ends (18, 2, 3) of the limbs as (side, up, forward) and radii (18, 2), in m, at t [s]."""
         h, a, v = self.height, self.action, self.vigour
         phase = 2 * pi * self.rate * t + self.phase
         beat = 2 * pi * self.beat * t + self.phase
@@ -128,15 +158,10 @@ class Walker:
         )
         return np.array(parts), r * (0.7 + 0.3 * self.slim)
 
-    def world(self, t, where):
-        x, y, z, turn, _ = where
+    def draw(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
         ends, radii = self.limbs(t)
-        sh, ch = sin(turn), cos(turn)
-        side, up, ahead = ends[..., 0], ends[..., 1], ends[..., 2]
-        return np.stack([x + side * ch + ahead * sh, y + up, z - side * sh + ahead * ch], -1), radii
-
-    def draw(self, frame, view, t, where, light):
-        p, radii = self.world(t, where)
+        p = to_world(ends, where)
         uv, depth = view.project(p.reshape(-1, 3))
         if depth.min() < NEAR:
             return
@@ -144,7 +169,7 @@ class Walker:
         r = radii * view.fx / depth
         order = np.argsort(-depth.mean(1), kind='stable')
         shapes = capsules(uv[:, 0], uv[:, 1], r[:, 0], r[:, 1])
-        # Limbs on the far side lie in the body's own shade.
+        # limbs on the far side are in the shade of the body
         far = np.clip((depth.mean(1) - depth.mean()) / (0.2 * self.height), -1, 1)
         tone = light.level * self.colours * (0.93 - 0.13 * far)[:, None]
         polygons, tones, parts = [], [], []
@@ -171,8 +196,10 @@ class Walker:
             planes=lambda: _planes(uv, r),
         )
 
-    def shadow(self, frame, view, t, where, light):
-        p, radii = self.world(t, where)
+    def shadow(self, frame: Canvas, view: View, t: float, where: Placement, light: Light) -> None:
+        """See `Actor`."""
+        ends, radii = self.limbs(t)
+        p = to_world(ends, where)
         if light.hard:
             p = p[:, :, :] + p[:, :, 1:2] * np.array([light.sun[0], 0, light.sun[1]])
             p[..., 1] = 0.0
@@ -188,10 +215,10 @@ class Walker:
         darken(frame, list(shapes), light.shadow, soft)
 
 
-def _planes(uv, radii):
-    """Affine maps (n, 3, 3) onto the picture from limbs with ends uv (n, 2, 2), radii (n, 2).
+def _planes(uv: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """Affine maps (n, 3, 3) of limbs onto the picture; uv (n, 2, 2) and radii (n, 2) [pixel].
 
-    Limbs turn and stretch with their ends; one that points at the camera stays a disc.
+    A limb turns and stretches with its ends; one that points at the camera remains a disc.
     """
     d, r = uv[:, 1] - uv[:, 0], radii.mean(1)
     length, turn = np.hypot(np.hypot(*d.T), r), np.arctan2(d[:, 1], d[:, 0])
@@ -203,8 +230,17 @@ def _planes(uv, radii):
     return planes
 
 
-def _reach(start, length, forward, outward):
-    """The end of a limb of `length` hanging from start, swung forward and outward (radians)."""
+def _reach(
+    start: Sequence[float], length: float, forward: float, outward: float
+) -> tuple[float, float, float]:
+    """The end (3,) of a limb that hangs from `start`.
+
+    Args:
+        start: (3,) as (side, up, forward) [m].
+        length: [m].
+        forward: angle [rad].
+        outward: angle [rad].
+    """
     return (
         start[0] + length * sin(outward),
         start[1] - length * cos(forward) * cos(outward),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from tkn_ros.datasets.find import absolute
 from tkn_ros.training.settings import Settings, settings_from_dict, settings_to_dict
+from tkn_ros.training.settings_table import SettingsError
 
 SAVE_SECONDS, PICTURE_SECONDS = 60.0, 120.0
 
@@ -33,20 +35,25 @@ class TrainConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, 'data', tuple(absolute(spec) for spec in self.data))
 
-    def to_dict(self) -> dict:
+    def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return json.loads(json.dumps({**asdict(self), 'settings': settings_to_dict(self.settings)}))
 
     @staticmethod
-    def from_dict(table: dict) -> TrainConfig:
+    def from_dict(table: dict[str, Any]) -> TrainConfig:
         """Inverse of `to_dict`."""
-        return TrainConfig(
-            settings_from_dict(table['settings'], 'run.json'),
-            tuple(table['data']),
-            tuple(table['part']),
-            table['topic'],
-            table['init'],
-        )
+        try:
+            return TrainConfig(
+                settings_from_dict(table['settings'], 'run.json'),
+                tuple(table['data']),
+                tuple(table['part']),
+                table['topic'],
+                table['init'],
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise SettingsError(
+                f'run.json: not the record of a run ({error}); start again without --resume'
+            ) from None
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,9 @@ class RunOptions:
         minutes: 0 for no limit.
         save_every, picture_every: in seconds.
         tensorboard: write logs for TensorBoard.
+        keep: every saved checkpoint, in `checkpoints/`.
+        processor_time: minutes and seconds are of the processor's time, which a busy machine
+            leaves as it is; all threads count.
     """
 
     cache: Path
@@ -67,9 +77,11 @@ class RunOptions:
     save_every: float = SAVE_SECONDS
     picture_every: float = PICTURE_SECONDS
     tensorboard: bool = True
+    keep: bool = False
+    processor_time: bool = False
 
 
-def difference(asked: dict, found: dict, where: str = '') -> str:
+def difference(asked: dict[str, Any], found: dict[str, Any], where: str = '') -> str:
     """The first entry in which two configurations differ, as text; empty if they are the same.
 
     Args:

@@ -1,8 +1,9 @@
-"""The background's stage of the following form: pictures go on as keypoints are predicted to."""
+"""The stage in which the background network learns to follow predicted keypoints."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,21 +12,15 @@ from torch import Tensor, nn
 from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.motion_maps import motion_maps
+from tkn_ros.training.augmentation import Augmentation, add_noise, crop_at_random, recolour
 from tkn_ros.training.followed_clips import Section, followed_sections
 from tkn_ros.training.following_data import Preparation
 from tkn_ros.training.picture_stages import picture_loss
-from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import (
-    Augmentation,
-    add_noise,
-    crop_at_random,
-    make_sampler,
-    recolour,
-)
+from tkn_ros.training.sampler import DEFAULT_SAMPLING, Sampling
 from tkn_ros.training.stage import Schedule, Stage, TrainingError
 
 MOST_FRAMES = 8000  # followed: 100 MB at 64x64
-UNTOLD = 0.05  # share of the examples whose keypoints are kept from the network
+BLIND = 0.05  # share of the examples whose keypoints are hidden from the network
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -38,7 +33,13 @@ class FollowedPass(nn.Module):
         self.model, self.ahead = model, ahead
 
     def forward(self, frames: Tensor, ends: Tensor, active: Tensor) -> Tensor:
-        """(B, n, 3, H, W), (B, 3, K, 2) and (B, K) -> (B, ahead, 3, H, W)."""
+        """Frames (B, ahead, 3, H, W) in [0, 1].
+
+        Args:
+            frames: (B, n, 3, H, W) in [0, 1], the window.
+            ends: (B, 3, K, 2), keypoints as of `motion_maps`.
+            active: (B, K), as of `motion_maps`.
+        """
         maps = motion_maps(ends, active, *frames.shape[-2:])
         return self.model.render(frames, self.model.drift(frames, maps), self.ahead)
 
@@ -48,30 +49,27 @@ class FollowedExamples:
 
     Args:
         sections: to draw from.
-        weights: of the clips that they are of.
         window: n, frames observed.
         ahead: m, frames predicted.
-        seed: of the examples.
-        augmentation: of the examples; the rate stays as it is.
-        processes: that share a step.
+        sampling: of the examples; its weights are those of the clips, and the rate of its
+            augmentation does not apply.
     """
 
     def __init__(
         self,
         sections: Sequence[Section],
-        weights: Sequence[float],
         window: int,
         ahead: int,
-        seed: int = 0,
-        augmentation: Augmentation | None = None,
-        processes: Processes | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
     ) -> None:
         self.sections, self.window, self.ahead = sections, window, ahead
-        self.augmentation = augmentation or Augmentation()
-        of_clip = np.bincount([s.clip for s in sections], minlength=len(weights))
-        each = [weights[s.clip] / of_clip[s.clip] for s in sections]
-        plain = Augmentation(max_rate=1, reverse=False)
-        self._sampler = make_sampler([s.frames for s in sections], seed, each, plain, processes)
+        self.augmentation = sampling.augmentation
+        clips = [s.clip for s in sections]
+        in_clip = np.bincount(clips)  # sections
+        weights = sampling.weights_of(in_clip)[clips] / in_clip[clips]
+        as_they_are = Augmentation(max_rate=1, reverse=False)
+        drawn = replace(sampling, weights=weights, augmentation=as_they_are)
+        self._sampler = drawn.sampler([s.frames for s in sections])
 
     def batch(self, batch: int, step: int) -> Batch:
         """Frames (B, n + m, 3, H, W); of the newest observed, ends (B, 3, K, 2), active (B, K)."""
@@ -102,7 +100,7 @@ class FollowedExamples:
         frames = recolour(frames, a, rng)
         if a.hold and rng.random() < a.hold:
             frames, active = np.repeat(frames[:1], len(frames), 0), active * 0
-        elif rng.random() < UNTOLD:
+        elif rng.random() < BLIND:
             active = active * 0
         return np.ascontiguousarray(add_noise(frames, a, rng)), ends, active
 
@@ -113,10 +111,7 @@ def followed_background_stage(
     schedule: Schedule,
     batch: int = 8,
     ahead: int = 10,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
     most: int = MOST_FRAMES,
 ) -> Stage:
     """The background network learns, by `picture_loss`; detector and predictor stay as they are.
@@ -127,22 +122,24 @@ def followed_background_stage(
         schedule: steps and rates; following takes a part of its time.
         batch: windows of a step.
         ahead: frames predicted.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
         most: frames in which keypoints are followed.
     """
-    preparation = Preparation(schedule, (processes or Processes()).is_main)
-    weights = np.ones(len(clips)) if weights is None else weights
-    augmentation = augmentation or Augmentation()
-    n = model.config.window
+    preparation = Preparation(schedule, sampling.processes.is_main)
+    weights, n = sampling.weights_of(clips), model.config.window
     sections = followed_sections(
-        model, clips, weights, n + ahead, most, preparation, seed, augmentation.reverse
+        model,
+        clips,
+        weights,
+        n + ahead,
+        most,
+        preparation,
+        sampling.seed,
+        sampling.augmentation.reverse,
     )
     if not sections:
         raise TrainingError(f'background: no clip has {n + ahead} frames: give longer ones')
-    examples = FollowedExamples(sections, weights, n, ahead, seed, augmentation, processes)
+    examples = FollowedExamples(sections, n, ahead, sampling)
 
     def loss(net: nn.Module, example: Batch) -> Tensor:
         frames, ends, active = example
@@ -154,7 +151,7 @@ def followed_background_stage(
         lambda step: examples.batch(batch, step),
         loss,
         preparation.schedule,
-        seed,
-        processes,
+        sampling.seed,
+        sampling.processes,
         FollowedPass(model, ahead),
     )

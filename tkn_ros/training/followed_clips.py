@@ -11,7 +11,8 @@ import torch
 from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.motion_detector import EARLIER
-from tkn_ros.streaming.follower import Follower, to_grey
+from tkn_ros.streaming.follower import Follower
+from tkn_ros.streaming.point_flow import to_grey
 from tkn_ros.training.following_data import Preparation, resized, spread
 
 LONGEST = 250  # frames of a section
@@ -38,7 +39,7 @@ class Section:
 def followed_sections(
     model: FollowingTKN,
     clips: Sequence[np.ndarray],
-    weights: Sequence[float],
+    weights: np.ndarray,
     shortest: int,
     most: int,
     preparation: Preparation,
@@ -50,7 +51,7 @@ def followed_sections(
     Args:
         model: left in the mode that it is in.
         clips: (T, H, W, 3) uint8 each, of the prepared size.
-        weights: of the clips.
+        weights: (clips,) float.
         shortest: frames of a section.
         most: frames, those of reversed sections included.
         preparation: whose time is used.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
-from tkn_ros.streaming.follower import LEAST_KNOWN, follow_points
+from tkn_ros.streaming.follower import LEAST_KNOWN
+from tkn_ros.streaming.point_flow import follow_points
 from tkn_ros.training.following_data import Preparation, spread, to_grey
 from tkn_ros.training.motion_labels import REACH, MotionLabels
 
@@ -16,7 +18,7 @@ POINTS = 32  # of a scene at most
 STRIDES = (1, 2, 3)  # frames between two moments: of cameras with so many times fewer frames
 MOVES = 70  # of a label's 255, from which on points are sought
 LEAST_MOVING = 30  # pixels of the picture that must move
-CORNERS = {'qualityLevel': 0.005, 'minDistance': 6, 'blockSize': 3}
+CORNERS: dict[str, Any] = {'qualityLevel': 0.005, 'minDistance': 6, 'blockSize': 3}
 TRIES = 2  # moments looked at for each scene asked for, since in many nothing moves
 
 
@@ -35,7 +37,7 @@ class Scene:
 
 def followed_scenes(
     clips: Sequence[np.ndarray],
-    weights: Sequence[float],
+    weights: np.ndarray,
     past: int,
     future: int,
     most: int,
@@ -46,7 +48,7 @@ def followed_scenes(
 
     Args:
         clips: (T, H, W, 3) uint8 each.
-        weights: of the clips.
+        weights: (clips,) float.
         past: moments up to now.
         future: moments after it.
         most: scenes; each holds POINTS points at most.
@@ -97,7 +99,7 @@ def followed_scene(
         return None
     mask = (cv2.resize(label, (width, height)) > MOVES).astype(np.uint8)
     grey = to_grey(clip[now])
-    corners = cv2.goodFeaturesToTrack(grey, 2 * POINTS, mask=mask, **CORNERS)  # type: ignore[call-overload]
+    corners = cv2.goodFeaturesToTrack(grey, 2 * POINTS, mask=mask, **CORNERS)
     if corners is None:
         return None
     points = corners[:, 0]  # (N, 2)

@@ -9,7 +9,7 @@ beginning is such a choice. So a run with few minutes takes what it has come to.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import cv2
@@ -21,17 +21,17 @@ from tkn_ros.training.stage import Schedule
 SHARE = 0.35  # of a stage's time at most for what is made at its start
 
 
-def spread(counts: Sequence[int], weights: Sequence[float], seed: int) -> Iterator[tuple[int, int]]:
+def spread(counts: Sequence[int], weights: np.ndarray, seed: int) -> Iterator[tuple[int, int]]:
     """All places (clip, number) in a random order in which clips come by their weights.
 
     Args:
         counts: of places in each clip.
-        weights: of the clips; those of weight 0 are left out.
+        weights: (clips,) float; those of weight 0 are left out.
         seed: of the order.
     """
     clip = np.repeat(np.arange(len(counts)), counts)
     number = np.concatenate([np.arange(count) for count in counts] or [np.empty(0, int)])
-    each = np.repeat(np.asarray(weights, float) / np.maximum(counts, 1), counts)
+    each = np.repeat(weights / np.maximum(counts, 1), counts)
     chance = np.log(1 - np.random.default_rng(seed).random(len(clip)))
     with np.errstate(divide='ignore', invalid='ignore'):
         key = np.where(each > 0, chance / each, -np.inf)  # as Efraimidis and Spirakis draw
@@ -52,7 +52,13 @@ class Preparation:
         self._schedule, self._show, self._begun = schedule, show, time.monotonic()
 
     def bar(self, what: str, most: int, unit: str) -> tqdm:
-        """A bar up to `most`."""
+        """A progress bar.
+
+        Args:
+            what: is prepared.
+            most: at which it is full.
+            unit: of `most`.
+        """
         return tqdm(total=most, desc=what, unit=unit, leave=False, disable=not self._show or None)
 
     @property
@@ -77,8 +83,14 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY)
 
 
-def resized(frames: Sequence[np.ndarray], height: int, width: int) -> np.ndarray:
-    """(H, W, 3) uint8 each -> (T, height, width, 3) uint8, by area averaging."""
+def resized(frames: Iterable[np.ndarray], height: int, width: int) -> np.ndarray:
+    """(T, height, width, 3) uint8, by area averaging.
+
+    Args:
+        frames: (H, W, 3) uint8 each.
+        height: [pixel].
+        width: [pixel].
+    """
     return np.stack(
         [
             cv2.resize(np.ascontiguousarray(f), (width, height), interpolation=cv2.INTER_AREA)

@@ -1,6 +1,8 @@
-"""Where something moves, told without a label by dense optical flow: what the detector learns."""
+"""Motion labels by dense optical flow, no annotation needed: what the motion detector learns."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ from tkn_ros.training.following_data import to_grey
 REACH = 3  # frames before and after, to which the flow is measured
 MOVED = 1.875  # pixels in so many frames that count as one half
 MOVED_STEEPNESS = 3.0  # of the sigmoid [1 / pixel]
-PLATE_REACH, PLATE_STEP = 25, 3  # frames about the moment, whose median is the empty scene
+PLATE_REACH, PLATE_STEP = 25, 3  # frames around the labelled one, whose median is the empty scene
 DIFFERENCE = 10.0  # grey levels from the empty scene that count as one half
 DIFFERENCE_STEEPNESS = 0.5
 
@@ -28,11 +30,12 @@ class MotionLabels:
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        # the stub of its `calc` wants an array where None is meant
+        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def _move(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Dense optical flow from picture a to b: (H, W, 2) [pixel]."""
-        return self._flow.calc(a, b, None)  # type: ignore[call-overload]
+        return self._flow.calc(a, b, None)
 
     def at(self, clip: np.ndarray, number: int) -> np.ndarray:
         """(height, width) uint8, 255 where it surely moves, of a frame of (T, H, W, 3) uint8."""

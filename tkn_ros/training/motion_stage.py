@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.motion_detector import EARLIER, STRIDE, MotionDetector
+from tkn_ros.training.augmentation import add_noise, recolour
 from tkn_ros.training.following_data import Preparation, resized, spread
 from tkn_ros.training.motion_labels import MotionLabels
-from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, ClipSampler, add_noise, make_sampler, recolour
+from tkn_ros.training.sampler import DEFAULT_SAMPLING, ClipSampler, Sampling
 from tkn_ros.training.stage import Schedule, Stage
 
 MOST_LABELS = 4000  # frames: 20 MB of labels
@@ -29,27 +29,22 @@ class MotionExamples:
 
     Args:
         clips: (T, H, W, 3) uint8 each.
-        weights: of the clips.
         size: (height, width) of the detector's input.
         preparation: whose time is used.
-        seed: of the choice of frames and of the examples.
-        augmentation: of the examples: flip, crop, colours, brightness, grey, hold and noise.
-        processes: that share a step.
+        sampling: of the frames and the examples; of its augmentation flip, crop, colours,
+            brightness, grey, hold and noise.
         most: frames that get labels.
     """
 
     def __init__(
         self,
         clips: Sequence[np.ndarray],
-        weights: Sequence[float],
         size: tuple[int, int],
         preparation: Preparation,
-        seed: int = 0,
-        augmentation: Augmentation | None = None,
-        processes: Processes | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
         most: int = MOST_LABELS,
     ) -> None:
-        self.clips, self.size, self.augmentation = clips, size, augmentation or Augmentation()
+        self.clips, self.size, self.augmentation = clips, size, sampling.augmentation
         self.numbers: list[list[int]] = [[] for _ in clips]  # of the labelled frames
         self.labels: list[list[np.ndarray]] = [[] for _ in clips]
         first = max(EARLIER)
@@ -57,13 +52,13 @@ class MotionExamples:
         counts = [max(0, len(clip) - first) for clip in clips]
         most = min(most, sum(counts))
         with preparation.bar('where things move', most, 'frame') as bar:
-            for clip, number in spread(counts, weights, seed):
+            for clip, number in spread(counts, sampling.weights_of(clips), sampling.seed):
                 self.numbers[clip].append(first + number)
                 self.labels[clip].append(labels.at(clips[clip], first + number))
                 bar.update()
                 if bar.n >= most or preparation.over:
                     break
-        self._sampler = make_sampler(self.numbers, seed, weights, _PLAIN, processes)
+        self._sampler = sampling.sampler(self.numbers)
 
     def batch(self, batch: int, step: int) -> tuple[Tensor, Tensor]:
         """Frames (B, 3, 3, H, W) as `MotionDetector` takes them, and maps (B, H/2, W/2)."""
@@ -97,10 +92,7 @@ def motion_stage(
     clips: Sequence[np.ndarray],
     schedule: Schedule,
     batch: int = 12,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
     most: int = MOST_LABELS,
 ) -> Stage:
     """The detector learns to say what optical flow says, from three frames.
@@ -110,18 +102,12 @@ def motion_stage(
         clips: (T, H, W, 3) uint8 each, of the prepared size.
         schedule: steps and rates; the labels take a part of its time.
         batch: examples of a step.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
         most: frames that get labels.
     """
-    preparation = Preparation(schedule, (processes or Processes()).is_main)
-    weights = np.ones(len(clips)) if weights is None else weights
+    preparation = Preparation(schedule, sampling.processes.is_main)
     size = detector.config.height, detector.config.width
-    examples = MotionExamples(
-        clips, weights, size, preparation, seed, augmentation, processes, most
-    )
+    examples = MotionExamples(clips, size, preparation, sampling, most)
 
     def loss(net: nn.Module, both: tuple[Tensor, Tensor]) -> Tensor:
         frames, maps = both
@@ -133,8 +119,8 @@ def motion_stage(
         lambda step: examples.batch(batch, step),
         loss,
         preparation.schedule,
-        seed,
-        processes,
+        sampling.seed,
+        sampling.processes,
         half_on_cpu=True,
     )
 
@@ -160,6 +146,3 @@ def _zoom(
         )
 
     return np.stack([warped(f) for f in frames]), warped(label)
-
-
-_PLAIN = Augmentation(max_rate=1, reverse=False)

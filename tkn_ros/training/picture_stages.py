@@ -1,7 +1,7 @@
 """The stages that learn by the predicted pictures: background network and finetuning.
 
-The loss is that of `picture_loss` rather than
-L_rec: a still scene counts as much as a lively one, and sharpness counts beside the error.
+The loss is that of `picture_loss` rather than L_rec: a still scene counts as much as a lively one,
+and sharpness counts beside the error.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tkn_ros.model.tkn import TKN
-from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, ClipSampler, make_sampler
+from tkn_ros.training.sampler import DEFAULT_SAMPLING, Sampling
 from tkn_ros.training.stage import Schedule, Stage
 
 TINY_ERROR = 1e-5  # mean squared error below which less is no better: 50 dB
@@ -93,10 +92,7 @@ def background_stage(
     schedule: Schedule,
     batch: int = 8,
     ahead: int = 10,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
     still_keypoints: bool = False,
     name: str = 'background',
 ) -> Stage:
@@ -109,18 +105,13 @@ def background_stage(
         schedule: steps and rates.
         batch: windows of a step.
         ahead: frames predicted.
-        seed: of the examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples.
-        processes: that share a step.
+        sampling: of the examples.
         still_keypoints: see `BackgroundPass`.
         name: of the stage.
     """
     net = BackgroundPass(model, still_keypoints)
-    sampler = make_sampler(clips, seed, weights, augmentation, processes)
-    return _picture_stage(
-        name, model.background, net, sampler, schedule, batch, ahead, seed, processes
-    )
+    assert model.background is not None  # `Settings.check_stages` has looked
+    return _picture_stage(name, model.background, net, clips, schedule, batch, ahead, sampling)
 
 
 def finetune_stage(
@@ -129,10 +120,7 @@ def finetune_stage(
     schedule: Schedule,
     batch: int = 4,
     ahead: int = 10,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
 ) -> Stage:
     """Predictor, decoder and background network learn by `picture_loss` to share the work.
 
@@ -145,30 +133,25 @@ def finetune_stage(
         schedule: steps and rates.
         batch: examples of a step.
         ahead: frames predicted.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
     """
+    assert model.background is not None  # `Settings.check_stages` has looked
     parts = nn.ModuleList([model.predictor, model.detector.decoder, model.background])
-    sampler = make_sampler(clips, seed, weights, augmentation, processes)
-    return _picture_stage(
-        'finetune', parts, WholePass(model), sampler, schedule, batch, ahead, seed, processes
-    )
+    net = WholePass(model)
+    return _picture_stage('finetune', parts, net, clips, schedule, batch, ahead, sampling)
 
 
 def _picture_stage(
     name: str,
     module: nn.Module,
     net: BackgroundPass | WholePass,
-    sampler: ClipSampler,
+    clips: Sequence[np.ndarray],
     schedule: Schedule,
     batch: int,
     ahead: int,
-    seed: int,
-    processes: Processes | None,
+    sampling: Sampling,
 ) -> Stage:
-    n = net.model.config.window
+    n, sampler = net.model.config.window, sampling.sampler(clips)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)
         return picture_loss(net(frames).float(), frames[:, n:])
@@ -176,4 +159,4 @@ def _picture_stage(
     def make_batch(step: int) -> Tensor:
         return sampler.at(step).windows(batch, n + ahead)
 
-    return Stage(name, module, make_batch, loss, schedule, seed, processes, net)
+    return Stage(name, module, make_batch, loss, schedule, sampling.seed, sampling.processes, net)

@@ -1,6 +1,7 @@
-"""One process, or several that torchrun started: who am I, and what we agree on."""
+"""One process, or several that torchrun started: rank, broadcast, mean."""
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +33,7 @@ class Processes:
         return self.rank == 0
 
     def broadcast(self, value: float) -> float:
-        """The first process's `value`, so that all decide alike."""
+        """The first process's `value`, so that all take the same decisions."""
         if self.count == 1:
             return value
         box = torch.tensor([value], dtype=torch.float64, device=_device())
@@ -48,7 +49,7 @@ class Processes:
         return value
 
     def wait(self) -> None:
-        """Until all have come here."""
+        """Block until all processes have called this."""
         if self.count > 1:
             dist.barrier()
 
@@ -61,8 +62,8 @@ class Processes:
 
 
 @contextmanager
-def init_processes(device: str):
-    """The `Processes` that torchrun's environment variables tell of; left at the end.
+def init_processes(device: str) -> Iterator[Processes]:
+    """The `Processes` in the environment variables of torchrun; the group is left at the end.
 
     device: of this run; CUDA communicates by NCCL, all else by gloo.
     """

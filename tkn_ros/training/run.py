@@ -1,17 +1,19 @@
-"""One training run in its course: its stages, saving, pictures and logs."""
+"""One training run: its stages, saving, pictures and logs."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from tqdm import tqdm
 
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.datasets.clips import Clip, run_with_most_motion, warn
-from tkn_ros.model.tkn import TKN
 from tkn_ros.training.build_stage import build_stage
 from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.interrupt import Interrupt
@@ -30,13 +32,19 @@ SHARES = {  # of the minutes
     'joint': 3,
     'finetune': 3,
     'finetune_background': 3,
+    'frames': 1,
 }
 RESERVE = 0.97  # of the minutes: the rest is for starting, saving and the last step
 FRAME_LIMIT = 20  # frames of a picture's prediction
 
 
+def clock_of(options: RunOptions) -> Callable[[], float]:
+    """What the minutes of a run are counted by, in seconds."""
+    return time.process_time if options.processor_time else time.monotonic
+
+
 class Run:
-    """One run in its course.
+    """One run.
 
     Args:
         config: what to train, on what.
@@ -54,21 +62,22 @@ class Run:
         options: RunOptions,
         processes: Processes,
         folder: RunFolder,
-        model: TKN,
+        model: AnyNetwork,
         clips: Sequence[Clip],
-        board,
+        board: Any,
     ) -> None:
         self.config, self.options, self.processes = config, options, processes
         self.folder, self.model, self.clips, self.board = folder, model, clips, board
-        self.begun, self.spent = time.monotonic(), 0.0  # spent: before this process, [s]
+        self.clock = clock_of(options)
+        self.begun, self.spent = self.clock(), 0.0  # spent: before this process, [s]
         n = model.config.window
         length = n + min(FRAME_LIMIT, config.settings.horizon)
         longest = max((c.frames for c in clips), key=len)
-        self.shown = run_with_most_motion(longest, min(length, len(longest)))
-        if len(longest) <= n:
-            self.shown = None
+        self.shown: np.ndarray | None = None
+        if len(longest) > n:
+            self.shown = run_with_most_motion(longest, min(length, len(longest)))
 
-    def stage(self, number: int, name: str, restored: dict | None) -> None:
+    def stage(self, number: int, name: str, restored: dict[str, Any] | None) -> None:
         """Run one stage from its start or from a saved state to its end.
 
         Args:
@@ -80,9 +89,9 @@ class Run:
         stage = build_stage(
             name, self.model, self.clips, self.config.settings, seconds, self.processes
         )
+        stage.clock = self.clock
         if restored:
-            stage.restore(restored)
-            stage.grant(restored['elapsed'])
+            self._restore(stage, restored)
         bar = tqdm(
             total=stage.schedule.steps,
             initial=stage.step,
@@ -91,16 +100,16 @@ class Run:
             mininterval=1.0 if sys.stderr.isatty() else 30.0,
             disable=not self.processes.is_main,
         )
-        saved = drawn = time.monotonic()
+        saved = drawn = self.clock()
         try:
             with bar, Interrupt(self.processes.is_main) as interrupt:
                 for loss in stage:
                     self._note(stage, loss, bar)
-                    now = time.monotonic()
+                    now = self.clock()
                     if self.processes.broadcast(interrupt.requested):
                         self._save(number, stage)
                         bar.close()
-                        self._say(f'stopped; {self.folder.saved}. Go on with --resume')
+                        self._report(f'stopped; {self.folder.saved}. Continue with --resume')
                         raise KeyboardInterrupt
                     if now - saved >= self.options.save_every:
                         self._save(number, stage)
@@ -115,7 +124,18 @@ class Run:
         self._save(number, stage, finished=number + 1 == len(self.config.settings.stages))
         loss = stage.finish()
         self._draw(stage)
-        self._say(f'{name}: {stage.step} steps, loss {loss:.6f}')
+        self._report(f'{name}: {stage.step} steps, loss {loss:.6f}')
+
+    def _restore(self, stage: Stage, state: dict[str, Any]) -> None:
+        try:
+            stage.restore(state)
+        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+            reason = ' '.join(str(error).split())[:200]
+            raise TrainingError(
+                f'{self.folder.path}: the saved state does not fit stage {stage.name} ({reason}); '
+                f'the weights in {self.folder.model.name} may serve as --init of a new run'
+            ) from None
+        stage.grant(state['elapsed'])
 
     def _seconds(self, number: int) -> float:
         """This stage's part of the minutes that are left."""
@@ -126,7 +146,7 @@ class Run:
         return max(1.0, self.processes.broadcast(left * shares[0] / sum(shares)))
 
     def _spent(self) -> float:
-        return self.spent + time.monotonic() - self.begun
+        return self.spent + self.clock() - self.begun
 
     def _note(self, stage: Stage, loss: float, bar: tqdm) -> None:
         if not self.processes.is_main:
@@ -150,6 +170,8 @@ class Run:
             }
             data = ', '.join(Path(p).name for p in self.config.data)
             self.folder.save(self.model, stage, state, f'tkn train on {data}')
+            if self.options.keep:
+                self.folder.keep(self._spent())
 
     def _draw(self, stage: Stage) -> None:
         if not self.processes.is_main or self.shown is None:
@@ -161,15 +183,15 @@ class Run:
                 self.board.add_image(stage.name, picture, stage.step, dataformats='HWC')
 
     @contextmanager
-    def _spared(self):
-        """A run does not end for pictures and logs: where they fail it goes on without them."""
+    def _spared(self) -> Iterator[None]:
+        """Pictures and logs that cannot be written are left out; the run continues."""
         try:
             yield
         except OSError as error:
             self.shown = self.board = None
-            self._say(
+            self._report(
                 f'no more pictures and logs for TensorBoard: {self.folder.path} cannot be '
-                f'written ({error.strerror or error}); the training goes on'
+                f'written ({error.strerror or error}); the training continues'
             )
 
     def close(self) -> None:
@@ -178,6 +200,6 @@ class Run:
             with self._spared():
                 self.board.close()
 
-    def _say(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         if self.processes.is_main:
             warn(message)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tkn_ros.model.background import BackgroundConfig
-from tkn_ros.model.following import FollowingConfig
+from tkn_ros.baselines.frames import BaselineConfig
+from tkn_ros.baselines.networks import BASELINES, AnyConfig, build_blank_network, name_of
+from tkn_ros.input_files import InputError, read_text
+from tkn_ros.model.checkpoints import ARCHITECTURE
+from tkn_ros.model.ranges import check_number, check_whole
 from tkn_ros.model.tkn import TKNConfig
-from tkn_ros.training.sampler import Augmentation
+from tkn_ros.training.augmentation import Augmentation
+from tkn_ros.training.settings_table import SettingsError, fill
 from tkn_ros.training.stage import Schedule
-from tkn_ros.training.stage_settings import StageSettings
+from tkn_ros.training.stage_settings import MAX_BATCH, MAX_STEPS, StageSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -20,6 +24,7 @@ else:
     import tomli as tomllib
 
 PRESETS = Path(__file__).parent / 'presets'
+MAX_AHEAD = 1000  # frames
 STAGES = (
     'detector',
     'predictor',
@@ -29,16 +34,13 @@ STAGES = (
     'joint',
     'finetune',
     'finetune_background',
+    'frames',
 )
 NEED_BACKGROUND = ('background', 'finetune', 'finetune_background')
 CLIP_HEIGHT, CLIP_WIDTH = 240, 320  # pixels of the clips of networks whose keypoints are followed
-LABELLED = 7  # frames in which flow tells what moves
+LABELLED = 7  # frames that optical flow needs for one label
 FOLLOWING_ONLY = ('motion', 'tracks')  # stages of networks whose keypoints are followed ..
 FOLLOWING = (*FOLLOWING_ONLY, 'background')  # .. which have these and no others
-
-
-class SettingsError(ValueError):
-    """Settings that cannot be used; the message names the key, what was expected and the fix."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,11 @@ class Settings:
         joint: of this stage.
         finetune: of this stage.
         finetune_background: of this stage.
+        frames: of this stage, the only one of networks without keypoints.
         augmentation: of the examples; None: the default.
     """
 
-    model: TKNConfig = field(default_factory=TKNConfig)
+    model: AnyConfig = field(default_factory=TKNConfig)
     stages: tuple[str, ...] = ('detector', 'predictor')
     seed: int = 0
     max_gap: int = 12
@@ -89,18 +92,26 @@ class Settings:
     joint: StageSettings = field(default_factory=StageSettings)
     finetune: StageSettings = field(default_factory=StageSettings)
     finetune_background: StageSettings = field(default_factory=StageSettings)
+    frames: StageSettings = field(default_factory=StageSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'stages', tuple(self.stages))
-        if not self.stages or any(s not in STAGES for s in self.stages):
+        if not self.stages or any(not isinstance(s, str) or s not in STAGES for s in self.stages):
             raise ValueError(f'stages is {list(self.stages)}, expected some of {", ".join(STAGES)}')
         if len(set(self.stages)) < len(self.stages):
             raise ValueError(f'stages is {list(self.stages)}, expected each of them once at most')
-        if min(self.ahead, self.horizon, self.clip, self.targets) <= 0:
-            raise ValueError('ahead, horizon, clip and targets must be positive')
-        if min(self.max_gap, self.warmup) < 0:
-            raise ValueError('max_gap and warmup must not be negative')
+        check_whole('seed', self.seed, 0, 2**63 - 1)
+        for name, low, high in (
+            ('ahead', 1, MAX_AHEAD),
+            ('horizon', 1, MAX_AHEAD),
+            ('targets', 1, MAX_BATCH),
+            ('max_gap', 0, MAX_STEPS),
+            ('warmup', 0, MAX_STEPS),
+        ):
+            check_whole(name, getattr(self, name), low, high)
+        check_number('clip', self.clip, 1e-9, 1e9)
+        check_number('weight_decay', self.weight_decay, 0, 10)
         if not 0 <= self.ema < 1:
             raise ValueError(f'ema is {self.ema}, expected 0 up to 1')
 
@@ -112,7 +123,18 @@ class Settings:
 
     def check_stages(self) -> None:
         """Raises SettingsError where the model has no such stages."""
+        without = isinstance(self.model, BaselineConfig)
         for name in self.stages:
+            if without and name != 'frames':
+                raise SettingsError(
+                    f'stages has "{name}", and the network has no keypoints: "frames" is its only '
+                    'stage'
+                )
+            if name == 'frames' and not without:
+                raise SettingsError(
+                    'stages has "frames", which is of networks without keypoints: leave it out, or '
+                    'give --model NAME'
+                )
             if self.model.following and name not in FOLLOWING:
                 raise SettingsError(
                     f'stages has "{name}", and keypoints of the model are followed: its stages '
@@ -177,79 +199,61 @@ class Settings:
                 )
 
 
-OPTIONAL = {  # tables that may be missing
-    (TKNConfig, 'background'): BackgroundConfig,
-    (TKNConfig, 'following'): FollowingConfig,
-    (StageSettings, 'augmentation'): Augmentation,
-}
-
-
 def preset_names() -> list[str]:
     """What `load_settings` knows by name."""
     return sorted(p.stem for p in PRESETS.glob('*.toml'))
 
 
-def load_settings(name: str) -> tuple[Settings, bool]:
+def load_settings(name: str, network: str = '') -> tuple[Settings, bool]:
     """A preset by its name or a TOML file by its path, and whether it says what the model is.
 
     Raises SettingsError for a file that is missing, no TOML or names what does not exist.
+
+    Args:
+        name: of the preset or the file.
+        network: "tkn" or a key of `BASELINES`; empty: as the file says, TKN if it says nothing.
     """
     path = PRESETS / f'{name}.toml' if name in preset_names() else Path(name)
     try:
-        table = tomllib.loads(path.read_text())
-    except OSError as error:
+        expected = f'a TOML file or one of the presets {", ".join(preset_names())}'
+        table = tomllib.loads(read_text(path, expected))
+    except InputError as error:
+        raise SettingsError(f'config {error}') from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise SettingsError(f'config {path}: no TOML ({error}); give {expected}') from None
+    if network and table.setdefault('architecture', network) != network:
         raise SettingsError(
-            f'config "{name}": {error.strerror or error}; give a TOML file or one '
-            f'of the presets {", ".join(preset_names())}'
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f'config {path}: no TOML ({error})') from None
-    return settings_from_dict(table, str(path)), 'model' in table
-
-
-def settings_from_dict(table: dict, where: str = 'settings') -> Settings:
-    """Inverse of `settings_to_dict`; what `table` does not name takes its default."""
-    return _fill(Settings, table, where)
-
-
-def settings_to_dict(settings: Settings) -> dict:
-    """As JSON and TOML can hold it."""
-    return asdict(settings)
-
-
-def _fill(kind: type, table: dict, where: str) -> Any:
-    blank = kind()
-    known = {f.name: getattr(blank, f.name) for f in fields(kind)}
-    values = {}
-    for name, value in table.items():
-        if name not in known:
-            raise SettingsError(f'{where}: "{name}" is unknown; expected {", ".join(known)}')
-        if (kind, name) in OPTIONAL:
-            if isinstance(value, dict):
-                value = _fill(OPTIONAL[kind, name], value, f'{where} [{name}]')
-            elif value is not None:  # as JSON may say; TOML leaves it out
-                raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
-        elif is_dataclass(known[name]):
-            if not isinstance(value, dict):
-                raise SettingsError(f'{where}: "{name}" is {value!r}, expected a table [{name}]')
-            value = _fill(type(known[name]), value, f'{where} [{name}]')
-        elif not _fits(value, known[name]):
-            raise SettingsError(
-                f'{where}: "{name}" is {value!r}, expected '
-                f'{type(known[name]).__name__}, as {known[name]!r}'
-            )
-        values[name] = value
+            f'{path}: architecture is {table["architecture"]!r}, and --model {network}: give one '
+            'of the two'
+        )
+    settings = settings_from_dict(table, str(path))
     try:
-        return kind(**values)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f'{where}: {error}') from None
+        build_blank_network(settings.model)
+    except (ValueError, RuntimeError) as error:
+        raise SettingsError(f'{path} [model]: {error}; give smaller sizes') from None
+    return settings, 'model' in table
 
 
-def _fits(value: Any, like: Any) -> bool:
-    if isinstance(like, bool) or isinstance(value, bool):
-        return isinstance(value, bool) and isinstance(like, bool)
-    if isinstance(like, float):
-        return isinstance(value, (int, float))
-    if isinstance(like, tuple):
-        return isinstance(value, (list, tuple))
-    return isinstance(value, type(like))
+def settings_from_dict(table: dict[str, Any], where: str = 'settings') -> Settings:
+    """Inverse of `settings_to_dict`; what `table` does not name takes its default."""
+    table = dict(table)
+    name = table.pop('architecture', ARCHITECTURE)
+    if name == ARCHITECTURE:
+        return fill(Settings(), table, where)
+    return fill(Settings(model=baseline_config(name, where)), table, where)
+
+
+def baseline_config(name: Any, where: str) -> BaselineConfig:
+    """The default hyper-parameters of a network without keypoints, by its name.
+
+    Raises SettingsError where there is none of that name.
+    """
+    if not isinstance(name, str) or name not in BASELINES:
+        names = ', '.join((ARCHITECTURE, *BASELINES))
+        raise SettingsError(f'{where}: the network {name!r} is unknown; give one of {names}')
+    return BASELINES[name][0]()
+
+
+def settings_to_dict(settings: Settings) -> dict[str, Any]:
+    """As JSON and TOML can hold it."""
+    return {'architecture': name_of(settings.model), **asdict(settings)}

@@ -2,8 +2,8 @@
 
 AdamW with warm-up and cosine decay, clipped gradients, on request an exponential moving average of
 the weights, mixed precision. For a GPU examples are drawn ahead in a thread of their own. What a
-step does depends on the state and on the step's number alone, so that a stage that goes on from a
-saved state does what it would have done without the break, bit for bit on one CPU.
+step does depends on the state and on the step's number alone, so that a stage resumed from a
+saved state does what it would have done without the interruption, bit for bit on one CPU.
 """
 
 import math
@@ -13,18 +13,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tkn_ros.training.processes import Processes
 
+Module = TypeVar('Module', bound=nn.Module)
+
 AHEAD = 2  # batches drawn in advance
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says at which step, and why."""
+    """Training cannot continue; the message says at which step, and why."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Schedule:
 class Stage:
     """A module that learns: iterate over it for the loss of each step, then call `finish`.
 
-    `step` is how many are done.
+    `step` is how many are done; `clock` tells the time that it is limited by, in seconds.
 
     Args:
         name: for people.
@@ -90,7 +92,7 @@ class Stage:
         self.optimiser = torch.optim.AdamW(
             module.parameters(), schedule.lr, weight_decay=schedule.weight_decay
         )
-        self.step, self.elapsed = 0, 0.0
+        self.step, self.elapsed, self.clock = 0, 0.0, time.monotonic
         self.recent: deque[float] = deque(maxlen=max(1, schedule.steps // 10))
         self.average = [p.detach().clone() for p in module.parameters()] if schedule.ema else []
         on_gpu = self.device.type == 'cuda'
@@ -124,11 +126,11 @@ class Stage:
 
     def _steps(self) -> Iterator[float]:
         net = self.processes.wrap(self.net)
-        begun = time.monotonic() - self.elapsed
+        begun = self.clock() - self.elapsed
         # on a CPU a second thread's work slows the first one's by more than it saves (a quarter)
         batches = prefetched_batches if self.device.type == 'cuda' else batches_in_turn
         for batch in batches(self.make_batch, self.step, self.schedule.steps):
-            self.elapsed = self.processes.broadcast(time.monotonic() - begun)
+            self.elapsed = self.processes.broadcast(self.clock() - begun)
             if self.progress >= 1:
                 return
             value = self._learn(net, batch)
@@ -176,7 +178,7 @@ class Stage:
         names = [name for name, _ in self.module.named_parameters()]
         return {**weights, **dict(zip(names, self.average))}
 
-    def average_of(self, model: nn.Module) -> nn.Module:
+    def average_of(self, model: Module) -> Module:
         """A copy of `model`, of which the stage trains a part, with the averaged weights."""
         averages = dict(zip(self.module.parameters(), self.average))
         copy = deepcopy(model)
@@ -192,7 +194,7 @@ class Stage:
         self.module.eval()
         return self.mean_loss
 
-    def state(self) -> dict:
+    def state(self) -> dict[str, Any]:
         """All that `restore` needs: plain containers, numbers and tensors."""
         return {
             'step': self.step,
@@ -209,8 +211,8 @@ class Stage:
         if self.schedule.seconds:
             self.schedule = replace(self.schedule, seconds=self.schedule.seconds + seconds)
 
-    def restore(self, state: dict) -> None:
-        """Go on from what `state` gave."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Resume from what `state` returned."""
         self.step, self.elapsed = state['step'], state['elapsed']
         self.recent.extend(state['recent'])
         self.module.load_state_dict(state['module'])
@@ -221,7 +223,7 @@ class Stage:
 
 def cpu_has_bfloat16() -> bool:
     """Whether products in bfloat16 are faster than in float32 here."""
-    can = getattr(torch.cpu, 'get_capabilities', dict)()
+    can: dict[str, bool] = getattr(torch.cpu, 'get_capabilities', dict)()
     return bool(can.get('avx512_bf16') or can.get('amx_bf16'))
 
 

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tkn_ros.datasets.clips import Clip
-from tkn_ros.training.sampler import Augmentation
+from tkn_ros.model.ranges import check_number, check_whole
+from tkn_ros.training.augmentation import Augmentation
+
+MAX_STEPS = 10**9
+MAX_BATCH = 1 << 16  # examples of a step
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,13 @@ class Mix:
     shortest_recording: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.scenes, self.glyphs, self.recorded, self.shortest_recording) < 0:
-            raise ValueError('scenes, glyphs, recorded and shortest_recording must not be negative')
+        for name in ('scenes', 'glyphs', 'recorded', 'shortest_recording'):
+            check_number(name, getattr(self, name), 0, MAX_STEPS)
 
     def weights(self, clips: Sequence[Clip]) -> np.ndarray:
         """Of each clip, (len(clips),): the square root of its length times its origin's share.
 
-        A long recording is not all there is, hence the root.
+        The root keeps long recordings from dominating.
         """
         lengths = np.sqrt([len(clip) for clip in clips])
         if not any((self.scenes, self.glyphs, self.recorded)):
@@ -78,11 +82,10 @@ class StageSettings:
     augmentation: Augmentation | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.epochs < 0 or self.batch < 1 or not self.lr > 0:
-            raise ValueError(
-                f'steps {self.steps}, epochs {self.epochs}, batch {self.batch}, lr '
-                f'{self.lr}: expected positive numbers (epochs may be 0)'
-            )
+        check_whole('steps', self.steps, 1, MAX_STEPS)
+        check_whole('epochs', self.epochs, 0, MAX_STEPS)
+        check_whole('batch', self.batch, 1, MAX_BATCH)
+        check_number('lr', self.lr, 1e-12, 1e30)
         if self.warmup < -1 or not (self.ema == -1 or 0 <= self.ema < 1):
             raise ValueError(
                 f'warmup is {self.warmup} and ema {self.ema}, expected at least 0 and 0 up to 1, '

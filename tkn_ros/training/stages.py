@@ -1,6 +1,6 @@
 """The paper's two-step training: the detector by L_rec (Eq 3), the predictor by L_pred (Eq 26).
 
-The predictor learns from keypoints that the frozen_copy detector gave once for every frame. Joint
+The predictor learns from keypoints that the frozen detector gave once for every frame. Joint
 training, which the paper found slower, can follow or replace the two steps. Each is a `Stage`;
 `train_..` run one from its start to its end.
 """
@@ -17,18 +17,8 @@ from tkn_ros.model.inference import to_tensor
 from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.predictor import KeypointPredictor, prediction_loss
 from tkn_ros.model.tkn import TKN
-from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, make_sampler
+from tkn_ros.training.sampler import DEFAULT_SAMPLING, Sampling
 from tkn_ros.training.stage import Schedule, Stage, TrainingError
-
-__all__ = [
-    'TrainingError',
-    'detect_keypoints',
-    'run_stage',
-    'train_detector',
-    'train_joint',
-    'train_predictor',
-]
 
 L_PRED_SHARE = 0.1  # of L_pred beside L_rec in joint training
 
@@ -39,10 +29,7 @@ def detector_stage(
     schedule: Schedule,
     batch: int = 32,
     max_gap: int = 12,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
     targets: int = 1,
 ) -> Stage:
     """Step 1. `clips`: (T, H, W, 3) uint8 each. A batch counts pairs, `targets` of each source.
@@ -53,13 +40,10 @@ def detector_stage(
         schedule: steps and rates.
         batch: examples of a step.
         max_gap: frames between source and target at most; 0: any.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
         targets: of each source.
     """
-    sampler = make_sampler(clips, seed, weights, augmentation, processes)
+    sampler = sampling.sampler(clips)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (S, 1 + targets, 3, H, W)
         return reconstruction_loss(net(frames), frames[:, 1:])
@@ -70,8 +54,8 @@ def detector_stage(
         lambda step: sampler.at(step).multi_target_batch(batch, max_gap, targets),
         loss,
         schedule,
-        seed,
-        processes,
+        sampling.seed,
+        sampling.processes,
         MultiTargetDetector(detector),
         half_on_cpu=True,
     )
@@ -83,10 +67,7 @@ def predictor_stage(
     schedule: Schedule,
     window: int = 10,
     batch: int = 64,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
 ) -> Stage:
     """Step 2. `keypoints`: (T, K, 3) each, on the CPU.
 
@@ -99,14 +80,11 @@ def predictor_stage(
         schedule: steps and rates.
         window: n, frames observed.
         batch: examples of a step.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
     """
     if not any(len(k) >= 2 * window for k in keypoints):
         raise TrainingError(f'no clip has {2 * window} frames (twice the window): give longer ones')
-    sampler = make_sampler(keypoints, seed, weights, augmentation, processes)
+    sampler = sampling.sampler(keypoints)
 
     def make_batch(step: int) -> Tensor:
         return torch.stack(
@@ -119,7 +97,9 @@ def predictor_stage(
     def loss(net: nn.Module, runs: Tensor) -> Tensor:
         return prediction_loss(net(runs[:, :window]), runs[:, window:])  # runs: (B, 2n, K, 3)
 
-    return Stage('predictor', predictor, make_batch, loss, schedule, seed, processes)
+    return Stage(
+        'predictor', predictor, make_batch, loss, schedule, sampling.seed, sampling.processes
+    )
 
 
 def joint_stage(
@@ -128,10 +108,7 @@ def joint_stage(
     schedule: Schedule,
     batch: int = 4,
     max_ahead: int = 10,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
 ) -> Stage:
     """Everything end to end, by L_rec of the predicted frames and L_pred (Section IV).
 
@@ -144,13 +121,10 @@ def joint_stage(
         schedule: steps and rates.
         batch: examples of a step.
         max_ahead: frames predicted.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
     """
     n = model.config.window
-    sampler = make_sampler(clips, seed, weights, augmentation, processes)
+    sampler = sampling.sampler(clips)
 
     def loss(net: nn.Module, frames: Tensor) -> Tensor:  # frames: (B, n + m, 3, H, W)
         drawn, predicted = net(frames[:, :n], max_ahead)  # (B, m, 3, H, W), (B, m, K, 3)
@@ -167,8 +141,8 @@ def joint_stage(
         lambda step: sampler.at(step).windows(batch, n + max_ahead),
         loss,
         schedule,
-        seed,
-        processes,
+        sampling.seed,
+        sampling.processes,
     )
 
 
@@ -197,87 +171,6 @@ def detect_keypoints(
         out.append(torch.cat(parts).cpu())
     detector.train(was_training)
     return out
-
-
-def train_detector(
-    detector: KeypointDetector,
-    clips: Sequence[np.ndarray],
-    steps: int,
-    batch: int = 32,
-    max_gap: int = 12,
-    lr: float = 2e-3,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-) -> float:
-    """Step 1 as a whole. Returns the mean loss of the last tenth.
-
-    Args:
-        detector: the network that learns.
-        clips: (T, H, W, 3) uint8 each.
-        steps: how many.
-        batch: examples of a step.
-        max_gap: frames between source and target at most; 0: any.
-        lr: largest learning rate.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-    """
-    return run_stage(
-        detector_stage(detector, clips, Schedule(steps, lr), batch, max_gap, seed, weights)
-    )
-
-
-def train_predictor(
-    predictor: KeypointPredictor,
-    keypoints: Sequence[Tensor],
-    steps: int,
-    window: int = 10,
-    batch: int = 64,
-    lr: float = 3e-4,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-) -> float:
-    """Step 2 as a whole. Returns the mean loss of the last tenth.
-
-    Args:
-        predictor: the network that learns.
-        keypoints: (T, K, 3) each, on the CPU.
-        steps: how many.
-        window: n, frames observed.
-        batch: examples of a step.
-        lr: largest learning rate.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-    """
-    return run_stage(
-        predictor_stage(predictor, keypoints, Schedule(steps, lr), window, batch, seed, weights)
-    )
-
-
-def train_joint(
-    model: TKN,
-    clips: Sequence[np.ndarray],
-    steps: int,
-    batch: int = 4,
-    max_ahead: int = 10,
-    lr: float = 3e-4,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-) -> float:
-    """Joint training as a whole. Returns the mean loss of the last tenth.
-
-    Args:
-        model: the network.
-        clips: (T, H, W, 3) uint8 each.
-        steps: how many.
-        batch: examples of a step.
-        max_ahead: frames predicted.
-        lr: largest learning rate.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-    """
-    return run_stage(
-        joint_stage(model, clips, Schedule(steps, lr), batch, max_ahead, seed, weights)
-    )
 
 
 def run_stage(stage: Stage) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,17 +13,14 @@ from tkn_ros.datasets.clips import warn
 from tkn_ros.model.track_predictor import VELOCITY_FRAMES, TrackPredictor
 from tkn_ros.training.followed_tracks import POINTS, Scene, followed_scenes
 from tkn_ros.training.following_data import Preparation
-from tkn_ros.training.processes import Processes
-from tkn_ros.training.sampler import Augmentation, make_sampler
+from tkn_ros.training.sampler import DEFAULT_SAMPLING, Sampling
 from tkn_ros.training.settings import CLIP_HEIGHT, CLIP_WIDTH
 from tkn_ros.training.simulated_tracks import simulated_scene
 from tkn_ros.training.stage import Schedule, Stage
 
 MOST_SCENES = 3000  # followed: 16 MB
-QUANTILE = 0.68  # of the errors shall be within ..
-RADIUS = (
-    1.515  # .. so many sigma: a circle that holds as much of a normal distribution in the plane
-)
+QUANTILE = 0.68  # of the errors should be within ..
+RADIUS = 1.515  # .. so many sigma: a circle that holds as much of a normal distribution in 2-D
 SCENE_SHARE = 2.0  # of the scene's relative error beside the other losses
 WORST = 5.0  # relative error of a scene, above which more is no worse
 SHORTENED = 0.2  # share of the points whose past is cut
@@ -35,32 +33,29 @@ class TrackExamples:
 
     Args:
         scenes: of every clip those followed in it.
-        weights: of the clips.
         past: moments up to now.
         future: moments after it.
         simulated: share of the examples; all, where no scene was followed.
-        seed: of the examples.
-        augmentation: flip mirrors half, reverse plays three in ten backwards.
-        processes: that share a step.
+        sampling: of the examples; of its augmentation flip mirrors half, and reverse plays three in
+            ten backwards.
     """
 
     def __init__(
         self,
         scenes: Sequence[Sequence[Scene]],
-        weights: Sequence[float],
         past: int,
         future: int,
         simulated: float,
-        seed: int = 0,
-        augmentation: Augmentation | None = None,
-        processes: Processes | None = None,
+        sampling: Sampling = DEFAULT_SAMPLING,
     ) -> None:
         self.past, self.future = past, future
-        self.augmentation = augmentation or Augmentation()
-        if not any(weight * len(found) for weight, found in zip(weights, scenes)):
-            scenes, weights, simulated = [[None]], [1.0], 1.0
+        self.augmentation = sampling.augmentation
         self.scenes, self.simulated = scenes, simulated
-        self._sampler = make_sampler(scenes, seed, weights, None, processes)
+        self._sampler = sampling.sampler(scenes)
+        weights = sampling.weights_of(scenes)
+        if not any(weight * len(found) for weight, found in zip(weights, scenes)):
+            self.simulated = 1.0
+            self._sampler = replace(sampling, weights=None).sampler([[None]])
 
     def batch(self, batch: int, step: int) -> Batch:
         """Past tracks (B, n, K, 2), known (B, n, K), present (B, K), future (B, m, K, 2) and which
@@ -102,10 +97,7 @@ def tracks_stage(
     schedule: Schedule,
     window: int = 10,
     batch: int = 20,
-    seed: int = 0,
-    weights: Sequence[float] | None = None,
-    augmentation: Augmentation | None = None,
-    processes: Processes | None = None,
+    sampling: Sampling = DEFAULT_SAMPLING,
     simulated: float = 0.4,
     most: int = MOST_SCENES,
 ) -> Stage:
@@ -117,30 +109,25 @@ def tracks_stage(
         schedule: steps and rates; following takes a part of its time.
         window: n, moments observed and predicted.
         batch: scenes of a step.
-        seed: of the random examples.
-        weights: how often each clip is drawn, relative to the others; None: all alike.
-        augmentation: of the examples; None: the default.
-        processes: that share a step; None: this one alone.
+        sampling: of the examples.
         simulated: share of the scenes that are simulated.
         most: scenes that are followed.
     """
-    is_main = (processes or Processes()).is_main
+    is_main = sampling.processes.is_main
     preparation = Preparation(schedule, is_main)
-    weights = np.ones(len(clips)) if weights is None else weights
-    scenes = followed_scenes(clips, weights, window, window, most, preparation, seed)
+    weights = sampling.weights_of(clips)
+    scenes = followed_scenes(clips, weights, window, window, most, preparation, sampling.seed)
     if is_main and not any(scenes):
         warn('tracks: nothing moves in the clips that could be followed; all tracks are simulated')
-    examples = TrackExamples(
-        scenes, weights, window, window, simulated, seed, augmentation, processes
-    )
+    examples = TrackExamples(scenes, window, window, simulated, sampling)
     return Stage(
         'tracks',
         predictor,
         lambda step: examples.batch(batch, step),
         tracks_loss,
         preparation.schedule,
-        seed,
-        processes,
+        sampling.seed,
+        sampling.processes,
     )
 
 

@@ -1,20 +1,19 @@
-"""A whole training run: data, stages, saving, pictures, and going on where it was interrupted."""
+"""A whole training run: data, stages, saving, pictures, and resuming where it was interrupted."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from tkn_ros.baselines.checkpoints import load_network
+from tkn_ros.baselines.networks import AnyNetwork, build_network
 from tkn_ros.datasets.clips import Clip, load_clips, long_enough, warn
 from tkn_ros.datasets.recording import TRAIN
-from tkn_ros.model.build import build
-from tkn_ros.model.checkpoints import load_checkpoint
-from tkn_ros.model.tkn import TKN
 from tkn_ros.training.config import RunOptions, TrainConfig
 from tkn_ros.training.processes import Processes
-from tkn_ros.training.run import Run
+from tkn_ros.training.run import Run, clock_of
 from tkn_ros.training.run_folder import RunFolder
 from tkn_ros.training.stage import TrainingError
 
@@ -25,7 +24,7 @@ def train(
     options: RunOptions,
     processes: Processes | None = None,
     resume: bool = False,
-) -> TKN:
+) -> AnyNetwork:
     """Run all stages, or those that are left, and return the model in evaluation mode.
 
     Raises KeyboardInterrupt after Ctrl-C (once: all is saved), TrainingError for what prevents
@@ -36,13 +35,14 @@ def train(
         out: folder of the run.
         options: where and how it is computed.
         processes: that share a step; None: this one alone.
-        resume: go on with the run in `out`.
+        resume: continue the run in `out`.
     """
-    begun = time.monotonic()
+    begun = clock_of(options)()
     processes = processes or Processes()
     folder, settings = RunFolder(out), config.settings
     settings.check_stages()
     settings.check_shared_by(processes.count)
+    model = _build(config).to(options.device)  # before anything is written: it may be refused
     clips = _shared_clips(config, options, processes)
     data = [[Path(c.name).name, len(c)] for c in clips]
     state = folder.read_state() if resume else None
@@ -54,16 +54,22 @@ def train(
             'restore them, or start again with --init'
         )
     processes.wait()
-    model = _build(config).to(options.device)
     board = _tensorboard(folder.path) if processes.is_main and options.tensorboard else None
     run = Run(config, options, processes, folder, model, clips, board)
     first = 0
     if state:
-        model.load_state_dict(state['model'])
+        try:
+            model.load_state_dict(state['model'])
+        except RuntimeError as error:
+            reason = ' '.join(str(error).split())[:200]
+            raise TrainingError(
+                f'{folder.path}: the saved state is of another network ({reason}); start again '
+                'with --init'
+            ) from None
         first, run.spent = state['stage'], state['spent']
         if state['finished']:
             warn(f'{folder.path}: this run is finished')
-            return load_checkpoint(folder.model, options.device)
+            return load_network(folder.model, options.device)
     run.begun = begun
     for number, name in enumerate(settings.stages):
         if number >= first:
@@ -96,17 +102,18 @@ def _shared_clips(config: TrainConfig, options: RunOptions, processes: Processes
     return clips if processes.local == 0 else load()
 
 
-def _build(config: TrainConfig) -> TKN:
+def _build(config: TrainConfig) -> AnyNetwork:
     network = config.settings.model
     if config.init:
-        model = load_checkpoint('' if config.init == 'default' else config.init, expected=network)
-        model.config = network  # window and size may be chosen otherwise
+        model = load_network('' if config.init == 'default' else config.init, expected=network)
+        model.config = network  # window and size of a TKN may be chosen otherwise
         return model
     torch.manual_seed(config.settings.seed)
-    return build(network)
+    return build_network(network)
 
 
-def _tensorboard(path: Path):
+def _tensorboard(path: Path) -> Any:
+    """A `SummaryWriter`, or None where there is none."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

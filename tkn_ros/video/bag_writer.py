@@ -6,9 +6,11 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rosbags.interfaces import (
+    Connection,
     Qos,
     QosDurability,
     QosHistory,
@@ -113,7 +115,7 @@ class BagWriter:
         )
         if storage == 'mcap':
             self._writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
-        self._connections = {}
+        self._connections: dict[str, Connection] = {}
 
     def __enter__(self) -> BagWriter:
         self._writer.open()
@@ -141,7 +143,7 @@ class BagWriter:
             raise VideoError(f'{topic}: is of {connection.msgtype}, a {msgtype} does not go there')
         self._writer.write(connection, stamp_ns, cdr)
 
-    def _connect(self, topic: str, msgtype: str, msgdef: str | None):
+    def _connect(self, topic: str, msgtype: str, msgdef: str | None) -> Connection:
         msgdef = message_definition(msgtype) if msgdef is None else msgdef
         store = get_typestore(Stores.EMPTY)
         try:
@@ -157,7 +159,7 @@ class BagWriter:
             topic, msgtype, msgdef=msgdef, rihs01=digest, offered_qos_profiles=[_OFFERED_QOS]
         )
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
             self._writer.__exit__(kind, error, trace)
             if kind is None:

@@ -7,25 +7,21 @@ own store: a bag whose other types are unknown or damaged still opens.
 from __future__ import annotations
 
 import heapq
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any, NamedTuple
 
-from rosbags import rosbag1, rosbag2
+from rosbags import rosbag1
 from rosbags.typesys import Stores, get_typestore
 
+from tkn_ros.video.bag_files import BagReader, opened
+from tkn_ros.video.bounded_bags import unpack_zstd
 from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import Frame, VideoError
 from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
 from tkn_ros.video.stamps import to_ns
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd  # rosbags brings it
 
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')
 
@@ -34,15 +30,38 @@ _PROBED = 32  # messages looked at for size and frame rate
 _HELD_BACK = 4  # frames kept to put late ones in their place
 
 
+class BagMessage(NamedTuple):
+    """One message of an image topic.
+
+    Attributes:
+        logged_ns: when it was recorded [ns].
+        message: a sensor_msgs/Image or CompressedImage of rosbags; None where its bytes are none.
+        error: why it is none.
+    """
+
+    logged_ns: int
+    message: Any
+    error: str = ''
+
+
 class BagSource(Source):
     """The images of one topic of a rosbag: a rosbag2 folder, a bare .mcap or .db3, a ROS 1 .bag.
 
     Stamps are the headers', or the time of recording where a header has none. A message that
     cannot be read, or an image of another size than the first, is passed over and counted. A bag
-    compressed as a whole is unpacked into a temporary folder at each iteration.
+    compressed as a whole is unpacked into a temporary folder at each iteration. Of a damaged
+    bag what is there is read, and what is lost is among `bad_frames`.
 
     Attributes:
         topic: the topic read.
+
+    Args:
+        path: of the bag.
+        topic: to read; None: its only image topic.
+        fps: frames a second; None: measured by the stamps.
+
+    Raises:
+        VideoError: if no image of the topic can be read.
     """
 
     def __init__(
@@ -50,9 +69,9 @@ class BagSource(Source):
     ) -> None:
         super().__init__(str(path))
         self._path = Path(path)
-        stamps = []
-        with _opened(self._path) as reader:
-            self.topic = _choose_topic(self.name, reader.connections, topic)
+        stamps: list[int] = []
+        with opened(self._path) as reader:
+            self.topic = _select_topic(self.name, reader.connections, topic)
             for frame in self._decode(reader, limit=_PROBED):
                 if not stamps:
                     self.height, self.width = frame.image.shape[:2]
@@ -63,7 +82,7 @@ class BagSource(Source):
         self.fps = _rate(stamps) if fps is None else checked_fps(fps)
 
     def _read(self) -> Iterator[Frame]:
-        with _opened(self._path) as reader:
+        with opened(self._path) as reader:
             for frame in _in_stamp_order(self._decode(reader)):
                 height, width = frame.image.shape[:2]
                 if (height, width) != (self.height, self.width):
@@ -71,7 +90,29 @@ class BagSource(Source):
                     continue
                 yield frame
 
-    def _decode(self, reader, limit: int | None = None) -> Iterator[Frame]:
+    def messages(self) -> Iterator[BagMessage]:
+        """The topic's messages as a subscriber would get them: in the order of recording, whatever
+        their stamps and sizes, and with those that cannot be read.
+
+        What the bag has lost goes to `bad_frames`.
+        """
+        self.bad_count, self.bad_frames = 0, []
+        with opened(self._path) as reader:
+            yield from self._messages(reader)
+
+    def _decode(self, reader: BagReader, limit: int | None = None) -> Iterator[Frame]:
+        for number, (logged, message, error) in enumerate(self._messages(reader, limit)):
+            if not error:
+                try:
+                    frame = _to_frame(message, logged)
+                except Exception as refusal:  # damaged fields: see `_messages`
+                    error = str(refusal)
+            if error:
+                self._skip(f'message {number}: {error}')
+                continue
+            yield frame
+
+    def _messages(self, reader: BagReader, limit: int | None = None) -> Iterator[BagMessage]:
         deserialize = _deserializer(reader)
         connections = [c for c in reader.connections if c.topic == self.topic]
         messages = islice(reader.messages(connections), limit)
@@ -90,39 +131,21 @@ class BagSource(Source):
             connection, logged, raw = item
             try:
                 if bytes(raw[:4]) == _ZSTD_MAGIC:  # bare storage file of a compressed bag
-                    raw = zstd.decompress(raw)
+                    raw = unpack_zstd(raw)
                 message = deserialize(raw, _full_type(connection.msgtype))
-                frame = _to_frame(message, logged)
             except Exception as error:
-                self._skip(f'message {number}: {error}')
+                yield BagMessage(logged, None, str(error) or type(error).__name__)
                 continue
-            yield frame
+            yield BagMessage(logged, message)
         announced = sum(connection.msgcount for connection in connections)
         if limit is None and number < announced:
             self._skip(f'only {number} of the {announced} messages the bag announces are there')
+        lost = getattr(reader, 'lost', '')
+        if limit is None and lost:
+            self._skip(lost)
 
 
-@contextmanager
-def _opened(path: Path):
-    """A reader of rosbags for the path, opened; VideoError if it is no whole bag."""
-    is_ros1 = path.suffix == '.bag'
-    try:
-        reader = rosbag1.Reader(path) if is_ros1 else rosbag2.Reader(path)
-        reader.open()
-    except Exception as error:  # as many kinds as there are ways to damage a bag
-        is_mcap = path.suffix == '.mcap' or any(path.glob('*.mcap'))
-        repair = 'rosbag reindex' if is_ros1 else 'mcap recover' if is_mcap else 'ros2 bag reindex'
-        reason = ' '.join(str(error).split())
-        raise VideoError(
-            f'{path}: not a whole rosbag ({reason}); try `{repair}` if the recording was cut off'
-        ) from None
-    try:
-        yield reader
-    finally:
-        reader.close()
-
-
-def _choose_topic(name: str, connections, topic: str | None) -> str:
+def _select_topic(name: str, connections: Any, topic: str | None) -> str:
     """The image topic to read: the one asked for, or the only one."""
     types = {c.topic: _full_type(c.msgtype) for c in connections}
     images = [t for t, msgtype in types.items() if msgtype in IMAGE_TYPES]
@@ -150,14 +173,14 @@ def _full_type(msgtype: str) -> str:
     return msgtype if '/' in rest or not rest else f'{package}/msg/{rest}'
 
 
-def _deserializer(reader):
+def _deserializer(reader: BagReader) -> Callable[[bytes, str], Any]:
     """The function (raw, msgtype) -> message that fits the bag's version."""
     if isinstance(reader, rosbag1.Reader):
         return get_typestore(Stores.ROS1_NOETIC).deserialize_ros1
     return get_typestore(Stores.ROS2_JAZZY).deserialize_cdr
 
 
-def _to_frame(message, logged: int) -> Frame:
+def _to_frame(message: Any, logged: int) -> Frame:
     header = message.header
     stamp = to_ns(header.stamp)
     return Frame(stamp or logged, message_to_rgb(message), header.frame_id)

@@ -6,6 +6,7 @@ All pictures are (H, W, 3) uint8 RGB.
 import colorsys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,6 +17,7 @@ _BACKGROUND = (24, 24, 24)
 _OUTLINE = (0, 0, 0)
 _GOLDEN = (5**0.5 - 1) / 2  # multiples of it spread evenly over the circle of hues
 _BAND_OPACITY = 0.35
+_BY_DEFAULT: Any = None  # what a field was not given, `__post_init__` fills in
 
 
 def fit(image: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -48,9 +50,9 @@ class KeypointPaths:
 
     now: np.ndarray
     future: np.ndarray
-    sigma: np.ndarray = None  # never None afterwards
-    active: np.ndarray = None
-    ids: np.ndarray = None
+    sigma: np.ndarray = _BY_DEFAULT
+    active: np.ndarray = _BY_DEFAULT
+    ids: np.ndarray = _BY_DEFAULT
 
     def __post_init__(self) -> None:
         count = len(self.now)
@@ -67,7 +69,8 @@ class KeypointPaths:
 def colour_of(number: int) -> tuple[int, int, int]:
     """The colour of the keypoint with this id: always the same, and unlike its neighbours'."""
     hue = number * _GOLDEN % 1
-    return tuple(int(255 * c) for c in colorsys.hsv_to_rgb(hue, 0.85 - 0.3 * (number % 2), 1.0))
+    r, g, b = colorsys.hsv_to_rgb(hue, 0.85 - 0.3 * (number % 2), 1.0)
+    return int(255 * r), int(255 * g), int(255 * b)
 
 
 def draw_paths(
@@ -106,7 +109,7 @@ def draw_paths(
 
 
 def _draw_bands(
-    image: np.ndarray, path: np.ndarray, wide: np.ndarray, colours: Sequence, edge: int
+    image: np.ndarray, path: np.ndarray, wide: np.ndarray, colours: Sequence[Any], edge: int
 ) -> np.ndarray:
     """Translucent bands around paths, and dark edges of the lines that will follow these.
 

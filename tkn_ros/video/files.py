@@ -10,8 +10,11 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from av.container import InputContainer
 
 from tkn_ros.video.frame import Frame, VideoError
+from tkn_ros.video.limits import allowed_pixels, check_pixels
+from tkn_ros.video.pictures import decode_picture
 from tkn_ros.video.source import DEFAULT_FPS, Source, checked_fps
 
 IMAGE_SUFFIXES = frozenset(
@@ -45,19 +48,33 @@ class VideoFile(Source):
 
     def _open(self) -> av.container.InputContainer:
         try:
-            container = av.open(f'file:{self.name}')  # names may hold colons
-        except (av.FFmpegError, OSError) as error:
+            container = av.open(
+                f'file:{self.name}',  # names may hold colons
+                options={'max_pixels': str(allowed_pixels())},  # of the probing, too
+                metadata_errors='replace',
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(
                 f'{self.name}: not a video, or one cut off before its index '
-                f'({error.strerror}); pass a video file'
+                f'({getattr(error, "strerror", None) or error}); pass a video file'
             ) from None
         # FFmpeg shows plain text as ANSI art: a mistaken path, not a video
         if not container.streams.video or container.format.name == 'tty':
             container.close()
             raise VideoError(f'{self.name}: holds no video stream; pass a video file')
+        context = container.streams.video[0].codec_context
+        if context is None:
+            container.close()
+            raise VideoError(f'{self.name}: no decoder for its video; convert it to H.264')
+        context.options = {'max_pixels': str(allowed_pixels())}
+        try:
+            check_pixels(context.height, context.width)
+        except VideoError as error:
+            container.close()
+            raise VideoError(f'{self.name}: {error}') from None
         return container
 
-    def _decode(self, container) -> Iterator[av.VideoFrame]:
+    def _decode(self, container: InputContainer) -> Iterator[av.VideoFrame]:
         # without frame threading, which swallows errors and loses good frames just before them
         stream = container.streams.video[0]
         packets = container.demux(stream)
@@ -97,7 +114,7 @@ class VideoFile(Source):
             first = None
             stamp = -1
             for number, picture in enumerate(self._decode(container)):
-                if by_number or picture.pts is None:
+                if by_number or picture.pts is None or picture.time_base is None:
                     new = round(number * 1e9 / self.fps)
                 else:
                     time = Fraction(picture.pts) * picture.time_base
@@ -134,20 +151,24 @@ class ImageFolder(Source):
         self.fps = DEFAULT_FPS if fps is None else checked_fps(fps)
         if not self.paths:
             raise VideoError(f'{path}: no images in this folder; expected .jpg, .png or the like')
+        why = ''
         for first in self.paths:
-            image = _read_image(first)
-            if image is not None:
+            try:
+                image = _read_image(first)
                 break
+            except VideoError as error:
+                why = why or f'{first.name}: {error}'
         else:
-            raise VideoError(f'{path}: none of its {len(self.paths)} images can be decoded')
+            raise VideoError(f'{path}: none of its {len(self.paths)} images can be decoded ({why})')
         self._first = first
         self.height, self.width = image.shape[:2]
 
     def _read(self) -> Iterator[Frame]:
         for number, path in enumerate(self.paths):
-            image = _read_image(path)
-            if image is None:
-                self._skip(f'{path.name} cannot be decoded')
+            try:
+                image = _read_image(path)
+            except VideoError as error:
+                self._skip(f'{path.name} cannot be decoded: {error}')
                 continue
             if image.shape[:2] != (self.height, self.width):
                 raise VideoError(
@@ -162,7 +183,9 @@ def image_files(folder: str | Path) -> list[Path]:
     paths = [
         path
         for path in Path(folder).iterdir()
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith('.')
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and not path.name.startswith('.')
+        and path.is_file()
     ]
     return sorted(paths, key=lambda path: natural_key(path.name))
 
@@ -173,13 +196,9 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(p), '') if p.isdecimal() else (-1, p) for p in parts] + [(-1, name)]
 
 
-def _read_image(path: Path) -> np.ndarray | None:
-    """(H, W, 3) uint8 RGB, or None if it cannot be decoded."""
-    encoded = np.fromfile(path, np.uint8)
-    if not encoded.size:
-        return None
+def _read_image(path: Path) -> np.ndarray:
+    """(H, W, 3) uint8 RGB. VideoError with the reason if it cannot be had."""
     try:
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
-    except cv2.error:  # a header that promises an absurd size
-        return None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return cv2.cvtColor(decode_picture(path.read_bytes(), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    except OSError as error:
+        raise VideoError(f'cannot be read ({error.strerror or error})') from None

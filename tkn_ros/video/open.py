@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tkn_ros.input_files import InputError, check_regular
+from tkn_ros.video.bag_files import STORAGE_SUFFIXES, storage_files
 from tkn_ros.video.bags import BagSource
 from tkn_ros.video.camera import CameraSource
 from tkn_ros.video.files import ImageFolder, VideoFile, image_files
 from tkn_ros.video.frame import VideoError
 from tkn_ros.video.source import Source
-
-_STORAGE_SUFFIXES = ('.mcap', '.db3')
 
 
 def open_source(
@@ -32,7 +32,7 @@ def open_source(
         return CameraSource(spec, fps)
     path = Path(spec).expanduser()
     if str(spec).isdecimal() and not path.exists():
-        return CameraSource(int(spec), fps)
+        return CameraSource(int(str(spec)), fps)
     if str(spec).startswith('/dev/video'):
         return CameraSource(str(spec), fps)
     if not path.exists():
@@ -42,11 +42,20 @@ def open_source(
         )
     if path.is_dir():
         return _open_folder(path, topic, fps)
-    if path.suffix in (*_STORAGE_SUFFIXES, '.bag'):
+    check_recording(path)
+    if path.suffix in (*STORAGE_SUFFIXES, '.bag'):
         return BagSource(path, topic, fps)
     if path.suffix == '.zstd':
         raise VideoError(f'{path}: a compressed part of a rosbag; pass its folder {path.parent}')
     return VideoFile(path, fps)
+
+
+def check_recording(path: Path) -> None:
+    """VideoError for a path that is no regular file: a pipe would be waited for."""
+    try:
+        check_regular(path, 'a recording')
+    except InputError as error:
+        raise VideoError(str(error)) from None
 
 
 def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
@@ -54,9 +63,8 @@ def _open_folder(path: Path, topic: str | None, fps: float | None) -> Source:
         return BagSource(path, topic, fps)
     if image_files(path):
         return ImageFolder(path, fps)
-    storages = sorted(p for p in path.iterdir() if p.suffix in _STORAGE_SUFFIXES)
-    if len(storages) == 1:  # a bag that lost its metadata
-        return BagSource(storages[0], topic, fps)
+    if storage_files(path):  # a bag that lost its metadata
+        return BagSource(path, topic, fps)
     inside = ', '.join(sorted(p.name for p in path.iterdir())[:3])
     raise VideoError(
         f'{path}: neither images nor a rosbag in this folder; '

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from typing import TypeVar
 
 from tkn_ros.video.frame import Frame, VideoError
 
 DEFAULT_FPS = 25.0
 BAD_FRAMES_KEPT = 20
+
+AnySource = TypeVar('AnySource', bound='Source')
 
 
 class Source:
@@ -66,10 +69,10 @@ class Source:
     def close(self) -> None:
         """Let go of what is held open; most sources hold nothing between iterations."""
 
-    def __enter__(self):
+    def __enter__(self: AnySource) -> AnySource:
         return self
 
-    def __exit__(self, *exc_info) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self.close()
 
 

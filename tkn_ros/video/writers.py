@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.container import OutputContainer
+from av.video.stream import VideoStream
 from PIL import Image
 
 from tkn_ros.video.frame import Frame, VideoError
@@ -34,8 +37,8 @@ class VideoWriter:
             raise VideoError(f'{path}: videos are written as .mp4; give a name that ends so')
         self._fps = Fraction(checked_fps(fps)).limit_denominator(1001)
         self._file = whole_file(self.path)
-        self._container = None
-        self._stream = None
+        self._container: OutputContainer  # within the block
+        self._stream: VideoStream | None = None
         self._shape: tuple[int, ...] | None = None
 
     def __enter__(self) -> VideoWriter:
@@ -60,7 +63,7 @@ class VideoWriter:
         picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format='rgb24')
         self._container.mux(self._stream.encode(picture))
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
             if self._stream is not None and kind is None:
                 self._container.mux(self._stream.encode())
@@ -157,7 +160,7 @@ def write_image(path: str | Path, image: np.ndarray) -> None:
     if not encoded:
         raise VideoError(f'{path}: no image format for {path.suffix!r}; use .png or .jpg')
     with whole_file(path) as part:
-        part.write_bytes(data)
+        part.write_bytes(data.tobytes())
 
 
 def _images(frames: Iterable[Frame | np.ndarray]) -> Iterator[np.ndarray]:

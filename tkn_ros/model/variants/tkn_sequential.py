@@ -1,6 +1,6 @@
 """TKN-Sequential: Section III-C, Figs 6 and 7b. One frame after another, on a moving background.
 
-Its keypoints come from `predictor_sequential.py`.
+Its keypoints come from `sequential_predictor.py`.
 """
 
 import torch

@@ -8,21 +8,25 @@ Made for device 'cpu' it runs the same code without recording it, for tests.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tkn_ros.baselines.networks import AnyNetwork
 from tkn_ros.model.predictor import rollout
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import BackendError, StagedBackend
+from tkn_ros.streaming.backends.base import Backend, BackendError, as_list
 from tkn_ros.streaming.cache import RunnerCache
 from tkn_ros.streaming.stages import next_window, source_and_mean, to_half
+
+_Key = tuple[tuple[int, ...], int, int]  # shape of the frames, window, horizon
 
 PRECISIONS = ('float16', 'bfloat16', 'float32')
 
 
-class CUDABackend(StagedBackend):
+class CUDABackend(Backend):
     """The stages recorded into CUDA graphs.
 
     Args:
@@ -37,7 +41,11 @@ class CUDABackend(StagedBackend):
     threads = 0
 
     def __init__(
-        self, model: TKN, precision: str = 'float16', device: str = 'cuda', compiled: bool = False
+        self,
+        model: AnyNetwork,
+        precision: str = 'float16',
+        device: str = 'cuda',
+        compiled: bool = False,
     ) -> None:
         if device != 'cpu' and not torch.cuda.is_available():
             raise BackendError(
@@ -53,16 +61,19 @@ class CUDABackend(StagedBackend):
             device = f'cuda:{torch.cuda.current_device()}'
         self.name = 'compile' if compiled else 'cuda'
         self.precision, self.device = precision, device
-        for name, stage in self.stages.items():
-            stage.to(device=device, memory_format=torch.channels_last)
-            to_half(stage, getattr(torch, precision))
+        for stage, module in self.modules.items():
+            volumes = any(p.dim() == 5 for p in module.parameters())  # of 3D convolutions
+            # `Module.to` takes it, but its stub does not say so
+            layout: dict[str, Any] = {} if volumes else {'memory_format': torch.channels_last}
+            module.to(device=device, **layout)
+            to_half(module, getattr(torch, precision))
             if compiled:
-                self.stages[name] = torch.compile(
-                    stage, dynamic=False, mode='max-autotune-no-cudagraphs'
+                self.stages[stage] = torch.compile(
+                    module, dynamic=False, mode='max-autotune-no-cudagraphs'
                 )
         self._stream = None if device == 'cpu' else torch.cuda.Stream(device)
-        self._steps: dict[tuple, _Recorded] = {}
-        self._rings: dict[tuple, list[Tensor]] = {}
+        self._steps: dict[_Key, _Recorded] = {}
+        self._rings: dict[_Key, list[Tensor]] = {}
         self.runners = RunnerCache(self._record)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
@@ -70,8 +81,7 @@ class CUDABackend(StagedBackend):
 
     def _record(self, stage: str, inputs: tuple[Tensor, ...]) -> '_Recorded':
         def call(*tensors: Tensor) -> list[Tensor]:
-            result = self.stages[stage](*tensors)
-            return list(result) if isinstance(result, tuple) else [result]
+            return as_list(self.stages[stage](*tensors))
 
         return _Recorded(call, inputs, self.device, self._stream)
 
@@ -100,7 +110,7 @@ class CUDABackend(StagedBackend):
         self._steps.clear()
         self._rings.clear()
 
-    def _start(self, key: tuple, frames: np.ndarray, window: int, horizon: int) -> None:
+    def _start(self, key: _Key, frames: np.ndarray, window: int, horizon: int) -> None:
         first = torch.from_numpy(frames)
         keypoints = self._run('encode', first)[0]
         ring = keypoints[:, None].repeat(1, window, 1, 1)  # (B, n, K, 3)
@@ -124,7 +134,7 @@ class CUDABackend(StagedBackend):
         self._rings[key], self._steps[key] = [ring, pictures], recorded
 
 
-def fastest_kernels():
+def fastest_kernels() -> AbstractContextManager[None]:
     """A context in which cuDNN tries its kernels and takes the fastest."""
     return torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True)
 
@@ -140,7 +150,7 @@ class _Recorded:
         function: Callable[..., list[Tensor]],
         inputs: tuple[Tensor, ...],
         device: str,
-        stream,
+        stream: torch.cuda.Stream | None,
         to_host: bool = False,
     ) -> None:
         self.function, self.stream, self.to_host = function, stream, to_host
@@ -154,16 +164,16 @@ class _Recorded:
             place.copy_(t)
         stream.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.device(device), fastest_kernels():
-            self._capture(to_host)
+            self._capture(stream)
 
-    def _capture(self, to_host: bool) -> None:
-        function, stream = self.function, self.stream
+    def _capture(self, stream: torch.cuda.Stream) -> None:
+        function = self.function
         with torch.cuda.stream(stream):
             for _ in range(3):  # libraries choose their kernels and allocate before it counts
                 results = function(*self.inputs)
         stream.synchronize()
-        self.results = [
-            torch.empty_like(r, device='cpu').pin_memory() if to_host else None for r in results
+        self.results = [  # on the host, where they are wanted there
+            torch.empty_like(r, device='cpu').pin_memory() for r in results if self.to_host
         ]
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph, stream=stream):
@@ -172,8 +182,7 @@ class _Recorded:
                     place.copy_(pinned, non_blocking=True)
             self.outputs = function(*self.inputs)
             for result, output in zip(self.results, self.outputs):
-                if result is not None:
-                    result.copy_(output, non_blocking=True)
+                result.copy_(output, non_blocking=True)
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         if self.stream is None:

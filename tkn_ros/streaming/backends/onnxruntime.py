@@ -1,16 +1,17 @@
 """ONNX Runtime on the CPU, in float32."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.streaming.backends.base import Backend, BackendError, as_backend_error
 from tkn_ros.streaming.cache import RunnerCache, shapes_of
 from tkn_ros.streaming.graphs import stage_names, to_onnx
-from tkn_ros.whole_file import whole_file
+from tkn_ros.streaming.kept_graphs import keeping, load_kept
 
 try:
     import onnxruntime
@@ -18,7 +19,12 @@ except ImportError:
     onnxruntime = None
 
 
-class ONNXRuntimeBackend(StagedBackend):
+def onnxruntime_installed() -> bool:
+    """Whether this backend can be had."""
+    return onnxruntime is not None
+
+
+class ONNXRuntimeBackend(Backend):
     """The stages as ONNX graphs, one for every shape of input.
 
     Args:
@@ -31,7 +37,11 @@ class ONNXRuntimeBackend(StagedBackend):
     name, precision = 'onnxruntime', 'float32'
 
     def __init__(
-        self, model: TKN, precision: str = 'float32', threads: int = 0, cache: Path | None = None
+        self,
+        model: AnyNetwork,
+        precision: str = 'float32',
+        threads: int = 0,
+        cache: Path | None = None,
     ) -> None:
         if onnxruntime is None:
             raise BackendError(
@@ -48,7 +58,7 @@ class ONNXRuntimeBackend(StagedBackend):
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return self.runners(stage, inputs)(*inputs)
 
-    def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
+    def _compile(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable[..., list[Tensor]]:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
@@ -65,27 +75,25 @@ class ONNXRuntimeBackend(StagedBackend):
 
         return run
 
-    def _session(self, stage: str, inputs: tuple[Tensor, ...], options):
-        def load(graph: bytes):
+    def _session(self, stage: str, inputs: tuple[Tensor, ...], options: Any) -> Any:
+        def load(graph: bytes) -> Any:
             return onnxruntime.InferenceSession(graph, options, providers=['CPUExecutionProvider'])
 
         kept = self.cache and self.cache / f'{stage}-{shapes_of(inputs)}.onnx'
-        if kept is not None and kept.is_file():
-            with suppress(Exception):  # damaged, of which there are many errors: make it again
-                return load(kept.read_bytes())
-            with suppress(OSError):
-                kept.unlink()
+        found = kept and load_kept(kept, lambda path: load(path.read_bytes()))
+        if found:
+            return found
         graph = self._graph(stage, inputs)
         with as_backend_error(self.name, stage):
             session = load(graph)
         if kept is not None:
-            with suppress(OSError), whole_file(kept) as part:
+            with keeping(kept) as part:
                 part.write_bytes(graph)
         return session
 
     def _graph(self, stage: str, inputs: tuple[Tensor, ...]) -> bytes:
         try:
-            return to_onnx(self.stages[stage], inputs, stage_names(stage, len(inputs)))
+            return to_onnx(self.modules[stage], inputs, stage_names(stage, len(inputs)))
         except ImportError:
             raise BackendError(
                 'backend "onnxruntime" needs the package onnx to convert the '

@@ -1,21 +1,22 @@
 """OpenVINO: on CPUs that have bfloat16 the fastest of all by far."""
 
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_backend_error
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.streaming.backends.base import Backend, BackendError, as_backend_error
 from tkn_ros.streaming.backends.signal_stack import signal_stack_kept
 from tkn_ros.streaming.cache import RunnerCache, shapes_of
-from tkn_ros.streaming.graphs import stage_names, to_openvino, weights_to_int8
-from tkn_ros.whole_file import whole_file
+from tkn_ros.streaming.graphs import import_openvino, stage_names, to_openvino, weights_to_int8
+from tkn_ros.streaming.kept_graphs import keeping, load_kept
 
 try:
-    import openvino
+    openvino = import_openvino()
 except ImportError:
     openvino = None
 
@@ -23,7 +24,7 @@ except ImportError:
 INT8_RUN = 128
 
 
-def openvino_core():
+def openvino_core() -> Any:
     """An `openvino.Core` whose CPU plugin is loaded."""
     with signal_stack_kept():
         core = openvino.Core()
@@ -41,7 +42,7 @@ def openvino_precisions() -> list[str]:
     return ['int8', 'float32']
 
 
-class OpenVINOBackend(StagedBackend):
+class OpenVINOBackend(Backend):
     """The stages as OpenVINO graphs, one for every shape of input.
 
     Where the decoder draws a *change*, a small difference of two large numbers, bfloat16 shows.
@@ -59,7 +60,7 @@ class OpenVINOBackend(StagedBackend):
     name = 'openvino'
 
     def __init__(
-        self, model: TKN, precision: str = '', threads: int = 0, cache: Path | None = None
+        self, model: AnyNetwork, precision: str = '', threads: int = 0, cache: Path | None = None
     ) -> None:
         if openvino is None:
             raise BackendError(
@@ -77,6 +78,7 @@ class OpenVINOBackend(StagedBackend):
             'predict': precision == 'bfloat16' or self._int8,
             'draw': precision.endswith('bfloat16'),
             'detect': precision.endswith('bfloat16'),
+            'frames': precision.endswith('bfloat16'),
         }
         self._half = {stage for stage in half if half[stage] and 'bfloat16' in can}
         super().__init__(model, shuffle=True, channel_norm=True)
@@ -87,7 +89,7 @@ class OpenVINOBackend(StagedBackend):
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return self.runners(stage, inputs)(*inputs)
 
-    def _compile(self, stage: str, inputs: tuple[Tensor, ...]):
+    def _compile(self, stage: str, inputs: tuple[Tensor, ...]) -> Callable[..., list[Tensor]]:
         settings = {
             'INFERENCE_PRECISION_HINT': 'bf16' if stage in self._half else 'f32',
             'INFERENCE_NUM_THREADS': self.threads,
@@ -106,11 +108,13 @@ class OpenVINOBackend(StagedBackend):
 
         return run
 
-    def _request(self, stage: str, inputs: tuple[Tensor, ...], settings: dict):
+    def _request(
+        self, stage: str, inputs: tuple[Tensor, ...], settings: dict[str, Any]
+    ) -> tuple[list[tuple[int, np.ndarray]], Any, list[np.ndarray]]:
         """The graph ready to run: converted now (about a second), or as it was kept."""
         core, (names, outputs) = openvino_core(), stage_names(stage, len(inputs))
 
-        def load(graph):
+        def load(graph: Any) -> tuple[list[tuple[int, np.ndarray]], Any, list[np.ndarray]]:
             compiled = core.compile_model(graph, 'CPU', settings)
             request = compiled.create_infer_request()
             # copies, because memory that OpenVINO has just used is in the CPU's cache
@@ -128,17 +132,15 @@ class OpenVINOBackend(StagedBackend):
         kept = self.cache and (
             self.cache / f'{stage}-{shapes_of(inputs)}{variant}-openvino-{version}.xml'
         )
-        if kept is not None and kept.is_file():
-            with suppress(Exception):  # damaged, of which there are many errors: make it again
-                return load(core.read_model(kept))
-            with suppress(OSError):
-                kept.unlink()
+        found = kept and load_kept(kept, lambda path: load(core.read_model(path)))
+        if found:
+            return found
         with as_backend_error(self.name, stage):
-            graph = to_openvino(self.stages[stage], inputs, (names, outputs))
+            graph = to_openvino(self.modules[stage], inputs, (names, outputs))
             if variant:
                 weights_to_int8(graph)
             ready = load(graph)
         if kept is not None:
-            with suppress(OSError), whole_file(kept) as part:
+            with keeping(kept) as part:
                 openvino.save_model(graph, part, compress_to_fp16=False)
         return ready

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from tkn_ros.model.tkn import TKN
-from tkn_ros.streaming.backends.base import BackendError, StagedBackend, as_list
+from tkn_ros.baselines.networks import AnyNetwork
+from tkn_ros.streaming.backends.base import Backend, BackendError, as_list
 from tkn_ros.streaming.stages import to_half
 
 
-class TorchBackend(StagedBackend):
+class TorchBackend(Backend):
     """The stages in PyTorch; precision 'float32' or 'bfloat16'.
 
     Args:
@@ -18,7 +18,9 @@ class TorchBackend(StagedBackend):
             new shape; its results are kept in the folder of TORCHINDUCTOR_CACHE_DIR.
     """
 
-    def __init__(self, model: TKN, precision: str = 'float32', compiled: bool = False) -> None:
+    def __init__(
+        self, model: AnyNetwork, precision: str = 'float32', compiled: bool = False
+    ) -> None:
         name = 'compile' if compiled else 'eager'
         if precision not in ('float32', 'bfloat16'):
             raise BackendError(
@@ -28,10 +30,11 @@ class TorchBackend(StagedBackend):
             raise BackendError(f'backend "{name}" in {precision} is for the CPU; use "cuda"')
         super().__init__(model, shuffle=compiled)
         self.name, self.precision, self.threads = name, precision, torch.get_num_threads()
-        for name, stage in self.stages.items():
-            if precision != 'float32' and name != 'encode':
-                to_half(stage, getattr(torch, precision))
-            self.stages[name] = torch.compile(stage, dynamic=False) if compiled else stage
+        for stage, module in self.modules.items():
+            if precision != 'float32' and stage != 'encode':
+                to_half(module, getattr(torch, precision))
+            if compiled:
+                self.stages[stage] = torch.compile(module, dynamic=False)
 
     def _run(self, stage: str, *inputs: Tensor) -> list[Tensor]:
         return as_list(self.stages[stage](*inputs))

@@ -8,7 +8,8 @@ from small_models import small_config
 from tkn_ros.model.detector import DetectorConfig, reconstruction_loss
 from tkn_ros.model.multi_target import MultiTargetDetector
 from tkn_ros.model.parts import build_detector
-from tkn_ros.training.sampler import Augmentation, ClipSampler
+from tkn_ros.training.augmentation import Augmentation
+from tkn_ros.training.sampler import ClipSampler
 from tkn_ros.training.stage import Schedule
 from tkn_ros.training.stages import detector_stage
 
@@ -66,9 +67,9 @@ def test_a_fan_is_cheaper_than_its_pairs():
 
 @pytest.mark.parametrize('gap, reach', [(1, 1), (5, 5), (0, 39), (100, 39)])
 def test_targets_are_other_frames_within_reach(gap, reach):
-    fans = ClipSampler([numbered(40)], 0, augmentation=PLAIN).multi_target_batch(400, gap, 4)
-    assert fans.shape == (100, 5, 3, 4, 4)
-    numbers = (fans[..., 0, 0, 0] * 255).round().int()
+    batches = ClipSampler([numbered(40)], 0, augmentation=PLAIN).multi_target_batch(400, gap, 4)
+    assert batches.shape == (100, 5, 3, 4, 4)
+    numbers = (batches[..., 0, 0, 0] * 255).round().int()
     apart = numbers[:, 1:] - numbers[:, :1]
     assert apart.abs().min() >= 1 and apart.abs().max() <= reach
     assert (apart > 0).any() and (apart < 0).any()

@@ -1,0 +1,299 @@
+"""`tkn evaluate --bag`: the node's predictions, damaged bags, many bags, comparison."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from bags import STORE, PredictionBag
+from rosbags.highlevel import AnyReader
+
+from tkn_ros.cli import main
+from tkn_ros.evaluation.drive import Drive
+from tkn_ros.evaluation.drive_compare import compare_results, failures
+from tkn_ros.evaluation.drive_report import FILES
+from tkn_ros.evaluation.drive_settings import DriveSettings, window_for
+from tkn_ros.evaluation.drives import evaluate_drives
+from tkn_ros.synthetic.render import SyntheticSource
+from tkn_ros.video.bags import BagSource
+
+START, PERIOD, COUNT = 1_700_000_000_000_000_000, 33_333_333, 90
+TOPIC = '/camera/image_raw'
+SETTINGS = DriveSettings(backend='eager', threads=1, horizon=5, pictures_every=0.5, drawn_width=64)
+ZONES = """
+zones:
+  - name: middle
+    polygon: [[0.3, 0.2], [0.7, 0.2], [0.7, 0.9], [0.3, 0.9]]
+"""
+
+
+@pytest.fixture(scope='session')
+def pictures():
+    return [f.image for f in SyntheticSource(3, COUNT, 120, 160, 30.0, 'random')]
+
+
+def stamp_of(number):
+    return START + number * PERIOD
+
+
+def write_drive(path, pictures, leave_out=(), jump=0):
+    """Images at 30 Hz; those left out are lost, and from `jump` on time is an hour earlier."""
+    with PredictionBag(path) as bag:
+        for number, picture in enumerate(pictures):
+            stamp = stamp_of(number) - (3600 * 10**9 if jump and number >= jump else 0)
+            if number not in leave_out:
+                bag.image(TOPIC, stamp, picture, stamp_of(number) + 4_000_000)
+    return path
+
+
+@pytest.fixture(scope='session')
+def drive(pictures, tmp_path_factory):
+    return write_drive(tmp_path_factory.mktemp('drive') / 'drive.mcap', pictures)
+
+
+@pytest.fixture(scope='session')
+def evaluated(drive, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('evaluated')
+    (folder / 'zones.yaml').write_text(ZONES)
+    settings = DriveSettings(
+        **{**vars(SETTINGS), 'zones': str(folder / 'zones.yaml')},
+    )
+    evaluate_drives([drive], folder, settings, report=lambda line: None)
+    return folder / 'drive'
+
+
+def test_a_drive_and_its_files(evaluated, drive, pictures):
+    assert sorted(path.name for path in evaluated.iterdir()) == sorted(FILES)
+    report = json.loads((evaluated / 'report.json').read_text())
+    counts = report['counts']
+    assert counts['messages'] == counts['images'] == COUNT
+    assert counts['predictions'] == COUNT - 9  # a window of ten
+    assert not any(counts[k] for k in ('bad', 'resets', 'gaps', 'missing', 'duplicates'))
+    assert re.fullmatch('[0-9a-f]{64}', report['weights_sha256'])
+    assert len(report['per_step']) == 5 and report['judged']['points'] > 0
+    assert 0 < report['keypoints']['trust'] < 1 and 10 < report['pictures']['psnr'] <= 60
+    assert set(report['warnings']['ways']) >= {'ours', 'present', 'enlarged', 'velocity'}
+    rows = [json.loads(line) for line in (evaluated / 'result.jsonl').open()]
+    assert [row['stamp_ns'] for row in rows] == [stamp_of(n) for n in range(9, COUNT)]
+    judged = [row for row in rows if row['points']]
+    mean = sum(row['err'] * row['points'] for row in judged) / sum(r['points'] for r in judged)
+    assert report['keypoints']['err'] == pytest.approx(mean, abs=1e-3)
+
+
+def test_the_page_needs_nothing_else(evaluated):
+    page = (evaluated / 'report.html').read_text()
+    links = re.findall(r'(?:src|href)="([^"]{1,30})', page)
+    assert links and all(link.startswith(('data:image/jpeg;base64,', '#moment-')) for link in links)
+    assert not re.search(r'https?://|@import|url\(', page)
+    assert 'id="moment-1"' in page and 'worst moments' in page and 'middle' in page
+
+
+def test_the_page_shows_names_as_they_are(drive, tmp_path):
+    """A bag called like markup is text."""
+    bag = tmp_path / '<b>&.mcap'
+    shutil.copy(drive, bag)
+    evaluate_drives([bag], tmp_path / 'out', SETTINGS, report=lambda line: None)
+    page = (tmp_path / 'out' / '<b>&' / 'report.html').read_text()
+    assert '<b>&.mcap' not in page and '&lt;b&gt;&amp;.mcap' in page
+
+
+def test_predictions_lie_on_the_original_timeline(evaluated):
+    with AnyReader([evaluated / 'predictions.mcap']) as bag:
+        found = list(bag.messages())
+    assert [logged for _, logged, _ in found] == [stamp_of(n) + 4_000_000 for n in range(9, COUNT)]
+    message = STORE.deserialize_cdr(found[0][2], 'tkn_ros/msg/PredictedKeypoints')
+    assert (message.image_height, message.image_width) == (120, 160)
+    assert message.header.frame_id == 'camera' and message.weights == 'default'
+    assert len(message.observed) == 10 and len(message.predicted) == 5
+
+
+def test_the_same_bag_gives_the_same_result(drive, evaluated, tmp_path):
+    evaluate_drives([drive], tmp_path, SETTINGS, report=lambda line: None)
+
+    def rows(folder):
+        lines = (folder / 'result.jsonl').open()
+        return [{k: v for k, v in json.loads(line).items() if k != 'warnings'} for line in lines]
+
+    assert rows(tmp_path / 'drive') == rows(evaluated)
+    bags = [
+        (folder / 'predictions.mcap').read_bytes() for folder in (tmp_path / 'drive', evaluated)
+    ]
+    assert bags[0] == bags[1]
+
+
+class Collected:
+    """A judge that keeps what it is given."""
+
+    def __init__(self):
+        self.steps = []
+
+    def add(self, step):
+        self.steps.append(step)
+
+    def end(self):
+        pass
+
+
+def driven(path, settings=SETTINGS):
+    judge = Collected()
+    log = Drive(BagSource(path, TOPIC), window_for(settings), settings, [judge]).run()
+    return log, judge.steps
+
+
+def test_gaps_and_jumps_are_as_the_node_takes_them(pictures, tmp_path):
+    path = write_drive(tmp_path / 'gaps.mcap', pictures, {20, 21, *range(40, 50)}, jump=70)
+    log, moments = driven(path)
+    assert log.counts['gaps'] == 2 and log.counts['missing'] == 12
+    assert [reason['reason'].split(' by')[0] for reason in log.resets] == [
+        'no frame came for 0.367 s',
+        'time went back',
+    ]
+    restarted = [m.stamp_ns for m in moments if m.restarted]
+    assert restarted == [stamp_of(50), stamp_of(70) - 3600 * 10**9]
+    ready = dict(zip(log.stamps, log.ready))
+    assert ready[stamp_of(22)] and not ready[stamp_of(52)] and ready[stamp_of(60)]
+
+
+def test_broken_messages_are_named_and_passed_over(pictures, tmp_path):
+    """A wrong type's bytes, a lying height, a lying step, an unknown encoding, no bytes at all."""
+    path = tmp_path / 'broken.mcap'
+    with PredictionBag(path) as bag:
+        whole = []
+        bag_write, bag.write_raw = bag.write_raw, lambda *row: whole.append(row)
+        for number in range(30):
+            bag.image(TOPIC, stamp_of(number), pictures[number])
+        bag.write_raw = bag_write
+
+        def lying(cdr, **fields):
+            message = STORE.deserialize_cdr(cdr, 'sensor_msgs/msg/Image')
+            for name, value in fields.items():
+                setattr(message, name, value)
+            return bytes(STORE.serialize_cdr(message, 'sensor_msgs/msg/Image'))
+
+        damaged = {
+            12: lambda cdr: lying(cdr, height=5000),
+            13: lambda cdr: lying(cdr, step=7),
+            15: lambda cdr: lying(cdr, encoding='32FC1'),
+            16: lambda cdr: b'\x00\x01\x00\x00' + b'\x05\x00\x00\x00text\x00',
+            18: lambda cdr: b'',
+        }
+        for number, (topic, kind, cdr, logged) in enumerate(whole):
+            bag.write_raw(topic, kind, damaged.get(number, bytes)(cdr), logged)
+    log, _ = driven(path)
+    assert [bad['number'] for bad in log.bad] == sorted(damaged)
+    reasons = [bad['reason'] for bad in log.bad]
+    assert '160x5000' in reasons[0] and 'step is 7' in reasons[1] and '32FC1' in reasons[2]
+    assert log.counts['messages'] == 30 and log.counts['images'] == 25
+    assert log.counts['predictions'] == 16  # lost images are bridged, as in the node
+
+
+def test_a_cut_bag_says_what_is_lost(drive, tmp_path, capsys):
+    cut = tmp_path / 'cut.mcap'
+    data = drive.read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    log, moments = driven(cut)
+    assert 9 < len(moments) < COUNT
+    assert re.search(r'cut.mcap breaks off: its last \d+ of \d+ bytes', log.lost[-1])
+
+
+def test_many_drives_with_a_broken_one_are_resumed(drive, tmp_path, capsys):
+    other, empty, text = (tmp_path / name for name in ('other.mcap', 'empty.mcap', 'text.db3'))
+    shutil.copy(drive, other)
+    empty.write_bytes(b'')
+    text.write_text('no bag')
+    bags = [str(path) for path in (drive, empty, other, text)]
+    usual = ['--backend', 'eager', '--horizon', '5', '--pictures-every', '0']
+    words = ['evaluate', '--report', str(tmp_path / 'out'), *usual]
+    assert main([*words, '--bag', *bags, '--workers', '2']) == 0
+    said = capsys.readouterr().out
+    assert 'mean of 2' in said
+    assert re.search(r'passed over: .*empty.mcap: .*not a whole rosbag', said)
+    assert re.search(r'passed over: .*text.db3: ', said)
+    summary = json.loads((tmp_path / 'out' / 'summary.json').read_text())
+    assert [d['name'] for d in summary['drives']] == ['drive', 'other']
+    assert [d['name'] for d in summary['failed']] == ['empty', 'text']
+
+    page = tmp_path / 'out' / 'other' / 'report.html'
+    page.write_text('kept')  # a finished drive is not evaluated again
+    (tmp_path / 'out' / 'drive' / 'report.json').unlink()  # as if it had been interrupted
+    assert main([*words, '--bag', *bags, '--workers', '2']) == 0
+    said = capsys.readouterr().out
+    assert 'other: finished before' in said and 'drive: finished before' not in said
+    assert page.read_text() == 'kept'
+    assert main([*words[:-2], '--bag', str(other), '--workers', '2', *usual[:-2]]) == 0
+    assert page.read_text() != 'kept'  # other settings
+
+
+@pytest.mark.parametrize(
+    ('words', 'reason'),
+    [
+        ([], 'give one of --data, --bag and --compare'),
+        (['--bag', 'a.mcap'], '--bag needs --report'),
+        (['--bag', 'a', 'b', '--report', 'out', '--tracks', 'gt.txt'], 'are of one drive'),
+        (['--bag', 'a', '--report', 'out', '--events', 'e.csv'], '--events needs --zones'),
+        (['--compare', 'a', 'b'], 'no such folder'),
+    ],
+)
+def test_bad_command_lines(words, reason, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(['evaluate', *words]) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_no_bag_that_can_be_evaluated_is_a_failure(tmp_path, capsys):
+    words = ['--bag', str(tmp_path / 'none.mcap'), '--report', str(tmp_path / 'out')]
+    assert main(['evaluate', *words]) == 1
+    assert 'none.mcap' in capsys.readouterr().out
+
+
+def write_results(folder, errors, start=0):
+    """A drive's result.jsonl with these errors, ten a second."""
+    (folder / 'drive').mkdir(parents=True)
+    with (folder / 'drive' / 'result.jsonl').open('w') as lines:
+        for number, err in enumerate(errors):
+            row = {'message': number, 'stamp_ns': start + number * 10**8, 'err': err, 'psnr': None}
+            lines.write(json.dumps(row) + '\n')
+    return folder
+
+
+def test_paired_differences_see_what_unpaired_ones_cannot(tmp_path):
+    """The drive is hard now and then, far more than A and B differ."""
+    rng = np.random.default_rng(0)
+    hard = 5 + 4 * np.sin(np.arange(1200) / 30)
+    a = write_results(tmp_path / 'a', hard + 0.1 * rng.normal(size=1200))
+    b = write_results(tmp_path / 'b', hard - 0.05 + 0.1 * rng.normal(size=1200))
+    (found,) = compare_results(a, b)
+    assert found.figure == 'err' and found.predictions == 1200 and found.blocks == 24
+    assert found.gain == pytest.approx(0.05, abs=0.01)
+    assert 0 < found.low < found.gain < found.high < 0.1
+    (back,) = compare_results(b, a)
+    assert back.gain == pytest.approx(-found.gain)
+    assert failures([back], {'err': 0.0}) and not failures([found], {'err': 0.0})
+    assert not failures([back], {'err': -0.2})
+    (none,) = compare_results(a, a)
+    assert (none.gain, none.low, none.high) == (0, 0, 0) and not failures([none], {'err': 0.0})
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says(tmp_path):
+    """Errors that go together for two seconds, as those of neighbouring predictions do."""
+    rng = np.random.default_rng(1)
+    covered = 0
+    for trial in range(60):
+        common = np.repeat(rng.normal(size=60), 20)
+        a = write_results(tmp_path / f'a{trial}', np.zeros(1200))
+        b = write_results(tmp_path / f'b{trial}', common - 0.3)
+        (found,) = compare_results(a, b, seed=trial)
+        covered += found.low <= 0.3 <= found.high
+    assert covered >= 51  # 57 are expected; of independent predictions' intervals about 21
+
+
+def test_a_failed_limit_is_an_exit_status(tmp_path, capsys):
+    a = write_results(tmp_path / 'a', np.full(200, 1.0))
+    b = write_results(tmp_path / 'b', np.full(200, 1.5))
+    words = ['evaluate', '--compare', str(a), str(b)]
+    assert main(words) == 0
+    assert main([*words, '--fail-below', 'err=0']) == 3
+    assert 'failed: err' in capsys.readouterr().out
+    assert main([*words, '--fail-below', 'err=-1']) == 0
+    assert main([*words, '--fail-below', 'beauty=0']) == 2

@@ -1,0 +1,1 @@
+"""Danger warnings from predicted keypoints: NumPy alone, no ROS, no pictures."""
