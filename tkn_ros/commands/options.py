@@ -130,6 +130,28 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """--json and --force, for commands that print tables."""
+    parser.add_argument('--json', metavar='FILE', help='write the rows here as well')
+    add_force(parser)
+
+
+def add_out(parser: argparse.ArgumentParser, folder: str, what: str) -> None:
+    """--out, a folder for what a command makes.
+
+    Args:
+        parser: of the command.
+        folder: the default.
+        what: is kept there.
+    """
+    parser.add_argument(
+        '--out',
+        default=folder,
+        metavar='DIR',
+        help=f'where {what} are kept (default: %(default)s)',
+    )
+
+
 def add_table_data(parser: argparse.ArgumentParser) -> None:
     """--data, --test and --horizon of the tables whose networks are trained first."""
     parser.add_argument(

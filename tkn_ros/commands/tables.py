@@ -10,6 +10,8 @@ from tkn_ros.commands.options import (
     add_cache,
     add_device,
     add_force,
+    add_json,
+    add_out,
     add_table_data,
     cache_folder,
     duration,
@@ -28,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sizes = kinds.add_parser(
         'sizes', help='Tables III, IV, V, VII, IX: parameters and multiply-accumulates'
     )
-    sizes.add_argument('--json', metavar='FILE', help='write the rows here as well')
-    add_force(sizes)
+    add_json(sizes)
     sizes.set_defaults(kind=_sizes)
 
     speed = kinds.add_parser(
@@ -55,14 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speed.add_argument(
         '--threads', type=positive, default=0, help="of the CPU (default: PyTorch's number)"
     )
-    speed.add_argument('--json', metavar='FILE', help='write the rows here as well')
-    speed.add_argument(
-        '--out',
-        default='out/tables',
-        metavar='DIR',
-        help='where converted graphs are kept (default: %(default)s)',
-    )
-    add_force(speed)
+    add_json(speed)
+    add_out(speed, 'out/tables', 'converted graphs')
     add_device(speed)
     speed.set_defaults(kind=_speed)
 
@@ -80,12 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='STEPS',
         help='training steps for each detector and each predictor',
     )
-    ablations.add_argument(
-        '--out',
-        default='out/ablations',
-        metavar='DIR',
-        help='where results and detectors are kept (default: %(default)s)',
-    )
+    add_out(ablations, 'out/ablations', 'results and detectors')
     ablations.add_argument(
         '--tables',
         nargs='+',

@@ -12,6 +12,8 @@ from tkn_ros.commands.options import (
     add_cache,
     add_device,
     add_force,
+    add_json,
+    add_out,
     add_table_data,
     cache_folder,
     duration,
@@ -33,7 +35,7 @@ def add_trained(kinds: Any) -> None:
         'sharpness of their predictions beside trivial ones. Stopped, it goes on where it was.',
     )
     _add_plan(quality)
-    quality.add_argument('--json', metavar='FILE', help='write the figures here as well')
+    add_json(quality)
     quality.set_defaults(kind=_quality)
 
     training = kinds.add_parser(
@@ -41,13 +43,14 @@ def add_trained(kinds: Any) -> None:
     )
     _add_out(training)
     _add_cost(training)
-    training.add_argument('--json', metavar='FILE', help='write the rows here as well')
+    add_json(training)
     training.set_defaults(kind=_training)
 
     figures = kinds.add_parser(
         'figures', help="the paper's Figs 8, 9 and 11 from the networks of `tkn tables quality`"
     )
     _add_plan(figures)
+    add_force(figures)
     figures.set_defaults(kind=_figures)
 
     every = kinds.add_parser(
@@ -58,6 +61,7 @@ def add_trained(kinds: Any) -> None:
         'measure them again.',
     )
     _add_plan(every)
+    add_force(every)
     _add_cost(every)
     every.add_argument(
         '--page',
@@ -70,12 +74,7 @@ def add_trained(kinds: Any) -> None:
 
 
 def _add_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--out',
-        default='out/tables',
-        metavar='DIR',
-        help='where results and networks are kept (default: %(default)s)',
-    )
+    add_out(parser, 'out/tables', 'results and networks')
     parser.add_argument('--size', type=positive, default=64, metavar='PIXELS', help='default: 64')
     parser.add_argument(
         '--batch',
@@ -84,7 +83,6 @@ def _add_out(parser: argparse.ArgumentParser) -> None:
         metavar='RUNS',
         help='runs of a step, of networks without keypoints (default: %(default)s)',
     )
-    add_force(parser)
     add_device(parser)
 
 

@@ -211,6 +211,12 @@ class TransformerPredictor(KeypointPredictor):
         return q
 
 
+def check_horizon(horizon: int) -> None:
+    """ValueError if there is no frame to predict."""
+    if horizon < 1:
+        raise ValueError(f'horizon is {horizon}, expected at least 1')
+
+
 def rollout(predict: Callable[[Tensor], Tensor], keypoints: Tensor, horizon: int) -> Tensor:
     """Keypoints for any horizon, from a predictor of n frames after n frames.
 
@@ -228,8 +234,7 @@ def rollout(predict: Callable[[Tensor], Tensor], keypoints: Tensor, horizon: int
     Raises:
         ValueError: if the horizon is below 1.
     """
-    if horizon < 1:
-        raise ValueError(f'horizon is {horizon}, expected at least 1')
+    check_horizon(horizon)
     n = int(keypoints.shape[1])  # a tensor while a graph is traced
     known = keypoints  # (B, n + predicted so far, K, 3)
     while int(known.shape[1]) < n + horizon:

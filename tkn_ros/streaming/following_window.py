@@ -8,7 +8,7 @@ import torch
 
 from tkn_ros.model.following import FollowingTKN
 from tkn_ros.model.motion_detector import EARLIER
-from tkn_ros.model.predictor import rollout
+from tkn_ros.model.predictor import check_horizon, rollout
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.follower import LEAST_KNOWN, Follower
 from tkn_ros.streaming.point_flow import GREY_WIDTH, to_small
@@ -87,8 +87,7 @@ class FollowingWindow(SlidingWindow):
             self._ring.popleft()
 
     def predict(self, horizon: int) -> Prediction | None:
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
+        check_horizon(horizon)
         found = self.moments()
         if found is None:
             return None

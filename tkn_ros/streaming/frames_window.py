@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from tkn_ros.baselines.frames import Baseline
+from tkn_ros.model.predictor import check_horizon
 from tkn_ros.streaming.backends.base import Backend
 from tkn_ros.streaming.prediction import Observation, Prediction
 from tkn_ros.streaming.window import NOTHING, SlidingWindow
@@ -47,8 +48,7 @@ class FramesWindow(SlidingWindow):
 
     def predict(self, horizon: int) -> Prediction | None:
         """The next `horizon` frames, or None while the window is not full."""
-        if horizon < 1:
-            raise ValueError(f'horizon is {horizon}, expected at least 1')
+        check_horizon(horizon)
         found = self.moments()
         if found is None:
             return None

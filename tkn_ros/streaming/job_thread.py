@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 
+from tkn_ros.streaming.stoppable_thread import StoppableThread
+
 KEPT = 4  # jobs of one source that wait at most, while they are done faster than they come
 MEAN_OF = 4  # jobs that the running mean of their time covers, about
 NICE = 5  # of the thread, where others have 0: a third of their share of a core that is wanted
 
 
-class JobThread:
+class JobThread(StoppableThread):
     """Does jobs in a thread of its own, one of each source in turn. It gives way to other threads.
 
     Args:
@@ -22,12 +24,10 @@ class JobThread:
     """
 
     def __init__(self, name: str, failed: Callable[[Exception], None]) -> None:
-        self.name, self.failed = name, failed
+        super().__init__(name)
+        self.failed = failed
         self._waiting: dict[Hashable, deque[Callable[[], None]]] = {}
         self._took: dict[Hashable, float] = {}  # [s] that a job of the source takes
-        self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
-        self._stopping = False
 
     def offer(self, source: Hashable, job: Callable[[], None], period: float) -> int:
         """Have a job done, unless newer ones of its source overtake it. Returns how many older
@@ -50,26 +50,9 @@ class JobThread:
             self._wake.notify()
         return given_up
 
-    def start(self) -> None:
-        """Start the thread."""
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
-        self._thread.start()
-
-    def stop(self, patience: float = 10.0) -> bool:
-        """End the thread after the job that it is at, and forget what waits.
-
-        Returns whether it has ended within `patience` seconds.
-        """
-        with self._wake:
-            self._stopping = True
-            self._waiting.clear()
-            self._took.clear()
-            self._wake.notify()
-        if self._thread is None:
-            return True
-        self._thread.join(timeout=patience)
-        return not self._thread.is_alive()
+    def _forget(self) -> None:
+        self._waiting.clear()
+        self._took.clear()
 
     def _run(self) -> None:
         if sys.platform.startswith('linux'):  # elsewhere all threads of a process are equal

@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.streaming.stoppable_thread import StoppableThread
 from tkn_ros.streaming.window import SlidingWindow
 
 WAITING = 8  # images stored at most; a worker that is further behind will not catch up
@@ -222,7 +223,7 @@ class Stream(Generic[Item]):
             self.client.deliver(item, prediction, time.perf_counter_ns() - started)
 
 
-class Worker:
+class Worker(StoppableThread):
     """Encodes the images of all cameras and predicts from the newest, in a thread of its own.
 
     Cameras take turns; one that gives no images costs nothing, and one that gives too many is
@@ -230,10 +231,8 @@ class Worker:
     """
 
     def __init__(self) -> None:
+        super().__init__('inference')
         self.streams: list[Stream[Any]] = []
-        self._stopping = False
-        self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
 
     def add(
         self, window: SlidingWindow, client: Client[Item], horizon: int = 10, stride: int = 1
@@ -249,25 +248,6 @@ class Worker:
         stream = Stream(window, client, horizon, stride, self._wake)
         self.streams.append(stream)
         return stream
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name='inference', daemon=True)
-        self._thread.start()
-
-    def stop(self, patience: float = 10.0) -> bool:
-        """End the thread after the images that it is at.
-
-        Returns whether it has ended within `patience` seconds.
-        """
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        if self._thread is None:
-            return True
-        self._thread.join(timeout=patience)
-        return not self._thread.is_alive()
 
     def process_waiting(self) -> None:
         """Process all that is stored now; the thread does this whenever something comes."""
