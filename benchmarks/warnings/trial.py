@@ -21,7 +21,7 @@ from tkn_ros.evaluation.warning_events import (
     events_from_masks,
     events_from_tracks,
 )
-from tkn_ros.evaluation.warning_rivals import constant_velocity, points_of_rows
+from tkn_ros.evaluation.warning_baselines import constant_velocity, points_of_rows
 from tkn_ros.evaluation.warning_trial import Clip, compare_ways, format_ways
 from tkn_ros.model.checkpoints import load_checkpoint
 from tkn_ros.streaming.keypoint_rows import predict_keypoints, read_rows
