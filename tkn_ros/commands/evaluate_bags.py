@@ -40,6 +40,20 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--stride', type=positive, default=1, metavar='N', help='predict at every N-th image'
     )
+    group.add_argument(
+        '--roi',
+        type=int,
+        nargs=4,
+        default=(0, 0, 0, 0),
+        metavar=('X', 'Y', 'WIDTH', 'HEIGHT'),
+        help='region of the image that is looked at [pixel] (default: the whole)',
+    )
+    group.add_argument(
+        '--fit',
+        default='stretch',
+        help="how it becomes the network's shape: stretch, letterbox or crop "
+        '(default: %(default)s)',
+    )
     group.add_argument('--backend', default='auto', help='as of the node (default: %(default)s)')
     group.add_argument(
         '--threads', type=int, default=0, metavar='COUNT', help='of each process; 0: by cores'
@@ -65,6 +79,11 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         metavar='SECONDS',
         help='how often predicted pictures are judged; 0: never (default: %(default)s)',
+    )
+    group.add_argument(
+        '--frames',
+        action='store_true',
+        help='keep these pictures in predictions.mcap',
     )
     group.add_argument(
         '--workers',
@@ -104,6 +123,7 @@ def run_bags(options: argparse.Namespace) -> int:
     from tkn_ros.evaluation.drive_settings import DriveSettings
     from tkn_ros.evaluation.drives import SETTINGS, SUMMARY, evaluate_drives, format_summary
     from tkn_ros.output_files import check_output_file, check_output_folder
+    from tkn_ros.video.geometry import check_fit, check_roi
 
     if not options.report:
         raise ValueError('--bag needs --report DIR, the folder of the results')
@@ -111,6 +131,10 @@ def run_bags(options: argparse.Namespace) -> int:
         raise ValueError('--events and --tracks are of one drive: give one --bag')
     if options.events and not options.zones:
         raise ValueError('--events needs --zones, the zones that they are of')
+    if options.frames and not options.pictures_every:
+        raise ValueError(
+            '--frames keeps the pictures that --pictures-every draws: leave it above 0'
+        )
     read = (options.weights, options.zones, options.events, options.tracks)
     inputs = [*options.bag, *filter(None, read)]
     # what is there of the same settings is kept, so that it can go on after an interrupt
@@ -124,6 +148,8 @@ def run_bags(options: argparse.Namespace) -> int:
         horizon=options.horizon,
         frame_rate=options.frame_rate,
         stride=options.stride,
+        roi=check_roi(options.roi),
+        fit=check_fit(options.fit),
         weights=options.weights,
         device=options.device,
         threads=options.threads or (max(1, cores // workers) if workers > 1 else 0),
@@ -135,6 +161,7 @@ def run_bags(options: argparse.Namespace) -> int:
         tracks_scale=tuple(options.tracks_scale),
         false_alarms=options.false_alarms,
         pictures_every=options.pictures_every,
+        frames=options.frames,
     )
     summary = evaluate_drives(options.bag, options.report, settings, workers, options.ray)
     print(format_summary(summary))
