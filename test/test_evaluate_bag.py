@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -148,6 +149,29 @@ def test_drawn_frames_lie_beside_their_predictions(evaluated):
         assert (frame.height, frame.width) == (48, 64) and frame.data.std() > 1
         newest = logged - 4_000_000
         assert abs(to_ns(frame.header.stamp) - newest - (number % 5 + 1) * PERIOD) < 10
+
+
+def test_a_drive_for_rerun(drive, tmp_path):
+    rerun = pytest.importorskip('rerun', reason='rerun-sdk is not installed')
+    from rerun.chunk import RrdReader
+
+    path = tmp_path / 'drive.rrd'
+    evaluate_drives([drive], tmp_path, replace(SETTINGS, rerun=str(path)), report=lambda line: None)
+    assert path.stat().st_size > 10_000 and rerun.__version__
+    rows, stamps = {}, set()
+    for chunk in RrdReader(path).stream():
+        rows[chunk.entity_path] = rows.get(chunk.entity_path, 0) + chunk.num_rows
+        if chunk.entity_path == '/camera':
+            stamps |= set(chunk.to_record_batch()['stamp'].cast('int64').to_pylist())
+    assert stamps == {stamp_of(n) for n in range(COUNT)}
+    assert rows['/camera/keypoints'] >= COUNT and rows['/camera/paths'] >= COUNT
+
+
+def test_rerun_that_is_not_installed_is_said(drive, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'rerun', None)
+    words = ['--bag', str(drive), '--report', str(tmp_path / 'out'), '--rerun', 'a.rrd']
+    assert main(['evaluate', *words]) == 2
+    assert "pip install 'tkn_ros[rerun]'" in capsys.readouterr().err
 
 
 def test_a_region_is_judged_in_the_cameras_pixels(drive, watched, tmp_path):

@@ -86,6 +86,12 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         help='keep these pictures in predictions.mcap',
     )
     group.add_argument(
+        '--rerun',
+        default='',
+        metavar='FILE.rrd',
+        help='write images, keypoints and predicted paths for the Rerun viewer (extra rerun)',
+    )
+    group.add_argument(
         '--workers',
         type=positive,
         default=0,
@@ -120,6 +126,7 @@ def run_bags(options: argparse.Namespace) -> int:
     """Evaluate drives and print. Status 1 where no drive could be evaluated."""
     import os
 
+    from tkn_ros.evaluation.drive_rerun import import_rerun
     from tkn_ros.evaluation.drive_settings import DriveSettings
     from tkn_ros.evaluation.drives import SETTINGS, SUMMARY, evaluate_drives, format_summary
     from tkn_ros.output_files import check_output_file, check_output_folder
@@ -129,6 +136,8 @@ def run_bags(options: argparse.Namespace) -> int:
         raise ValueError('--bag needs --report DIR, the folder of the results')
     if (options.events or options.tracks) and len(options.bag) > 1:
         raise ValueError('--events and --tracks are of one drive: give one --bag')
+    if options.rerun and len(options.bag) > 1:
+        raise ValueError('--rerun is of one drive: give one --bag')
     if options.events and not options.zones:
         raise ValueError('--events needs --zones, the zones that they are of')
     if options.frames and not options.pictures_every:
@@ -141,6 +150,9 @@ def run_bags(options: argparse.Namespace) -> int:
     check_output_folder(options.report, inputs, options.force, [SETTINGS, SUMMARY])
     if options.json:
         check_output_file(options.json, inputs, options.force)
+    if options.rerun:
+        import_rerun()
+        check_output_file(options.rerun, inputs, options.force)
     cores = os.cpu_count() or 1
     workers = min(options.workers or cores, len(options.bag))
     settings = DriveSettings(
@@ -162,6 +174,7 @@ def run_bags(options: argparse.Namespace) -> int:
         false_alarms=options.false_alarms,
         pictures_every=options.pictures_every,
         frames=options.frames,
+        rerun=options.rerun,
     )
     summary = evaluate_drives(options.bag, options.report, settings, workers, options.ray)
     print(format_summary(summary))

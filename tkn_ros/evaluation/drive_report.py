@@ -14,6 +14,7 @@ from tkn_ros.evaluation.drive_bag import PredictionBag
 from tkn_ros.evaluation.drive_page import write_page
 from tkn_ros.evaluation.drive_paths import DrivePaths
 from tkn_ros.evaluation.drive_pictures import PictureJudge
+from tkn_ros.evaluation.drive_rerun import RerunFile
 from tkn_ros.evaluation.drive_settings import DriveSettings, versions, window_for
 from tkn_ros.evaluation.drive_warnings import DriveWarnings
 from tkn_ros.model.checkpoints import DEFAULT_WEIGHTS
@@ -77,6 +78,8 @@ def evaluate_drive(
         judges: list[Judge] = [paths, *([warnings] if warnings else []), bag_out]
         if settings.pictures_every:
             judges.append(pictures)
+        if settings.rerun:
+            judges.append(stack.enter_context(RerunFile(settings.rerun)))
         log = Drive(source, window, settings, judges).run()
     rows = _rows(paths, pictures, warnings)
     report = {

@@ -46,6 +46,7 @@ class DriveSettings:
         drawn_width: of the predicted pictures that are judged [pixel].
         pictures_every: how often a prediction is drawn and its pictures judged [s]; 0: never.
         frames: whether these pictures go into predictions.mcap.
+        rerun: file for the Rerun viewer; empty: none.
     """
 
     window: int = 0
@@ -67,6 +68,7 @@ class DriveSettings:
     drawn_width: int = 160
     pictures_every: float = 2.0
     frames: bool = False
+    rerun: str = ''
 
     def fingerprint(self) -> dict[str, Any]:
         """Settings, versions and the weights' checksum: the same gives the same figures."""
