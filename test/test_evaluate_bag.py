@@ -266,11 +266,13 @@ def test_broken_messages_are_named_and_passed_over(pictures, tmp_path):
     assert log.counts['predictions'] == 16  # lost images are bridged, as in the node
 
 
-def test_a_cut_bag_says_what_is_lost(drive, tmp_path, capsys):
+@pytest.mark.parametrize('given', ['cut.mcap', '.'])
+def test_a_cut_bag_says_what_is_lost(drive, tmp_path, given):
+    """The file, or its folder, which has no metadata.yaml."""
     cut = tmp_path / 'cut.mcap'
     data = drive.read_bytes()
     cut.write_bytes(data[: len(data) * 2 // 3])
-    log, moments = driven(cut)
+    log, moments = driven(tmp_path / given)
     assert 9 < len(moments) < COUNT
     assert re.search(r'cut.mcap breaks off: its last \d+ of \d+ bytes', log.lost[-1])
 
