@@ -181,11 +181,12 @@ def test_a_region_is_judged_in_the_cameras_pixels(drive, watched, tmp_path):
     report = json.loads((tmp_path / 'drive' / 'report.json').read_text())
     assert (report['width'], report['height']) == (160, 120)
     assert report['settings']['roi'] == [40, 20, 100, 90] and report['judged']['points'] > 0
-    raw = messages(tmp_path / 'drive', 'predicted_keypoints')[0][2]
-    message = STORE.deserialize_cdr(raw, 'tkn_ros/msg/PredictedKeypoints')
-    assert (message.image_height, message.image_width) == (120, 160)
-    active = [k for k in message.observed[-1].keypoints if k.active]
-    assert active and all(40 <= k.x < 140 and 20 <= k.y < 110 for k in active)
+    active = []
+    for _, _, raw in messages(tmp_path / 'drive', 'predicted_keypoints'):
+        message = STORE.deserialize_cdr(raw, 'tkn_ros/msg/PredictedKeypoints')
+        assert (message.image_height, message.image_width) == (120, 160)
+        active += [k for k in message.observed[-1].keypoints if k.active]
+    assert active and all(39.5 <= k.x < 140 and 19.5 <= k.y < 110 for k in active)
     frame = STORE.deserialize_cdr(
         messages(tmp_path / 'drive', 'predicted_frames')[0][2], 'sensor_msgs/msg/Image'
     )

@@ -51,7 +51,7 @@ def moments(drive):
     return driven(drive)
 
 
-@pytest.mark.parametrize('seen', [{}, {'roi': (21, 10, 96, 90), 'fit': 'letterbox'}])
+@pytest.mark.parametrize('seen', [{}, {'roi': [21, 10, 96, 90], 'fit': 'letterbox'}])
 def test_the_live_node_predicts_the_same(station, drive, moments, tmp_path, seen):
     """The bag's own messages, a lost image and a gap among them, at the same parameters."""
     if seen:
