@@ -77,8 +77,9 @@ def test_the_live_node_predicts_the_same(station, drive, moments, tmp_path, seen
                 )
             else:
                 station.spin(0.05)
-    assert [stamp_of(m) for m in heard] == [m.stamp_ns for m in moments]
-    for said, moment in zip(heard, moments):
+    said_of = [m for m in heard if stamp_of(m) >= min(expected)]  # not of a late priming image
+    assert [stamp_of(m) for m in said_of] == [m.stamp_ns for m in moments]
+    for said, moment in zip(said_of, moments):
         live = message_to_paths(said)
         offline = stamped_paths(moment.prediction, moment.geometry)
         assert live.width == offline.width
