@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from tkn_ros.evaluation.drive import Drive
 from tkn_ros.evaluation.drive_compare import compare_results, failures
 from tkn_ros.evaluation.drive_report import FILES
 from tkn_ros.evaluation.drive_settings import DriveSettings, window_for
-from tkn_ros.evaluation.drives import evaluate_drives
+from tkn_ros.evaluation.drives import evaluate_drives, finished
 from tkn_ros.synthetic.render import SyntheticSource
 from tkn_ros.video.bags import BagSource
+from tkn_ros.video.stamps import to_ns
+from tkn_ros.warning.decision import Level
 
 START, PERIOD, COUNT = 1_700_000_000_000_000_000, 33_333_333, 90
 TOPIC = '/camera/image_raw'
@@ -53,13 +57,17 @@ def drive(pictures, tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
-def evaluated(drive, tmp_path_factory):
+def watched(tmp_path_factory):
+    """Settings with a zone, whose pictures are kept."""
+    zones = tmp_path_factory.mktemp('watched') / 'zones.yaml'
+    zones.write_text(ZONES)
+    return replace(SETTINGS, zones=str(zones), frames=True)
+
+
+@pytest.fixture(scope='session')
+def evaluated(drive, watched, tmp_path_factory):
     folder = tmp_path_factory.mktemp('evaluated')
-    (folder / 'zones.yaml').write_text(ZONES)
-    settings = DriveSettings(
-        **{**vars(SETTINGS), 'zones': str(folder / 'zones.yaml')},
-    )
-    evaluate_drives([drive], folder, settings, report=lambda line: None)
+    evaluate_drives([drive], folder, watched, report=lambda line: None)
     return folder / 'drive'
 
 
@@ -99,8 +107,7 @@ def test_the_page_shows_names_as_they_are(drive, tmp_path):
 
 
 def test_predictions_lie_on_the_original_timeline(evaluated):
-    with AnyReader([evaluated / 'predictions.mcap']) as bag:
-        found = list(bag.messages())
+    found = messages(evaluated, 'predicted_keypoints')
     assert [logged for _, logged, _ in found] == [stamp_of(n) + 4_000_000 for n in range(9, COUNT)]
     message = STORE.deserialize_cdr(found[0][2], 'tkn_ros/msg/PredictedKeypoints')
     assert (message.image_height, message.image_width) == (120, 160)
@@ -108,18 +115,90 @@ def test_predictions_lie_on_the_original_timeline(evaluated):
     assert len(message.observed) == 10 and len(message.predicted) == 5
 
 
-def test_the_same_bag_gives_the_same_result(drive, evaluated, tmp_path):
-    evaluate_drives([drive], tmp_path, SETTINGS, report=lambda line: None)
+def messages(folder, topic):
+    with AnyReader([folder / 'predictions.mcap']) as bag:
+        return list(bag.messages([c for c in bag.connections if c.topic == f'/tkn/{topic}']))
 
-    def rows(folder):
-        lines = (folder / 'result.jsonl').open()
-        return [{k: v for k, v in json.loads(line).items() if k != 'warnings'} for line in lines]
 
-    assert rows(tmp_path / 'drive') == rows(evaluated)
-    bags = [
-        (folder / 'predictions.mcap').read_bytes() for folder in (tmp_path / 'drive', evaluated)
-    ]
-    assert bags[0] == bags[1]
+def test_warnings_lie_beside_their_predictions(evaluated):
+    rows = [json.loads(line) for line in (evaluated / 'result.jsonl').open()]
+    found = messages(evaluated, 'danger_warnings')
+    assert [logged for _, logged, _ in found] == [row['logged_ns'] for row in rows]
+    warned = set()
+    for (_, _, raw), row in zip(found, rows):
+        message = STORE.deserialize_cdr(raw, 'tkn_ros/msg/DangerWarnings')
+        assert to_ns(message.observed_stamp) == row['stamp_ns']
+        (warning,) = message.warnings
+        level = Level(warning.level).name
+        assert warning.zone == 'middle' and level == row.get('warnings', {}).get('middle', 'OK')
+        entry = to_ns(warning.time_to_entry)
+        assert (entry == -(10**9)) == (len(warning.ids) < 2) and entry < 0.17 * 10**9
+        warned.add(level)
+    assert len(warned) > 1  # something was decided
+
+
+def test_drawn_frames_lie_beside_their_predictions(evaluated):
+    rows = [json.loads(line) for line in (evaluated / 'result.jsonl').open()]
+    drawn = [row for row in rows if 'psnr' in row]
+    found = messages(evaluated, 'predicted_frames')
+    times = [logged for _, logged, _ in found]
+    assert times == sorted(times) and len(found) % 5 == 0 and len(found) >= 5 * len(drawn) > 0
+    assert {row['logged_ns'] for row in drawn} <= set(times)
+    for number, (_, logged, raw) in enumerate(found):
+        frame = STORE.deserialize_cdr(raw, 'sensor_msgs/msg/Image')
+        assert (frame.height, frame.width) == (48, 64) and frame.data.std() > 1
+        newest = logged - 4_000_000
+        assert abs(to_ns(frame.header.stamp) - newest - (number % 5 + 1) * PERIOD) < 10
+
+
+def test_a_drive_for_rerun(drive, tmp_path):
+    rerun = pytest.importorskip('rerun', reason='rerun-sdk is not installed')
+    from rerun.chunk import RrdReader
+
+    path = tmp_path / 'drive.rrd'
+    evaluate_drives([drive], tmp_path, replace(SETTINGS, rerun=str(path)), report=lambda line: None)
+    assert path.stat().st_size > 10_000 and rerun.__version__
+    rows, stamps = {}, set()
+    for chunk in RrdReader(path).stream():
+        rows[chunk.entity_path] = rows.get(chunk.entity_path, 0) + chunk.num_rows
+        if chunk.entity_path == '/camera':
+            stamps |= set(chunk.to_record_batch()['stamp'].cast('int64').to_pylist())
+    assert stamps == {stamp_of(n) for n in range(COUNT)}
+    assert rows['/camera/keypoints'] >= COUNT and rows['/camera/paths'] >= COUNT
+
+
+def test_rerun_that_is_not_installed_is_said(drive, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'rerun', None)
+    words = ['--bag', str(drive), '--report', str(tmp_path / 'out'), '--rerun', 'a.rrd']
+    assert main(['evaluate', *words]) == 2
+    assert "pip install 'tkn_ros[rerun]'" in capsys.readouterr().err
+
+
+def test_a_region_is_judged_in_the_cameras_pixels(drive, watched, tmp_path):
+    """Keypoints and zones are of the camera's image, pictures of the region without its bars."""
+    seen = replace(watched, roi=(40, 20, 100, 90), fit='letterbox')
+    evaluate_drives([drive], tmp_path, seen, report=lambda line: None)
+    report = json.loads((tmp_path / 'drive' / 'report.json').read_text())
+    assert (report['width'], report['height']) == (160, 120)
+    assert report['settings']['roi'] == [40, 20, 100, 90] and report['judged']['points'] > 0
+    active = []
+    for _, _, raw in messages(tmp_path / 'drive', 'predicted_keypoints'):
+        message = STORE.deserialize_cdr(raw, 'tkn_ros/msg/PredictedKeypoints')
+        assert (message.image_height, message.image_width) == (120, 160)
+        active += [k for k in message.observed[-1].keypoints if k.active]
+    assert active and all(39.5 <= k.x < 140 and 19.5 <= k.y < 110 for k in active)
+    frame = STORE.deserialize_cdr(
+        messages(tmp_path / 'drive', 'predicted_frames')[0][2], 'sensor_msgs/msg/Image'
+    )
+    assert frame.width / frame.height == pytest.approx(100 / 90, rel=0.04)
+    assert finished(tmp_path / 'drive', str(drive), seen)
+    assert not finished(tmp_path / 'drive', str(drive), replace(seen, fit='crop'))
+
+
+def test_the_same_bag_gives_the_same_result(drive, watched, evaluated, tmp_path):
+    evaluate_drives([drive], tmp_path, watched, report=lambda line: None)
+    for name in ('result.jsonl', 'predictions.mcap'):
+        assert (tmp_path / 'drive' / name).read_bytes() == (evaluated / name).read_bytes()
 
 
 class Collected:
@@ -188,11 +267,13 @@ def test_broken_messages_are_named_and_passed_over(pictures, tmp_path):
     assert log.counts['predictions'] == 16  # lost images are bridged, as in the node
 
 
-def test_a_cut_bag_says_what_is_lost(drive, tmp_path, capsys):
+@pytest.mark.parametrize('given', ['cut.mcap', '.'])
+def test_a_cut_bag_says_what_is_lost(drive, tmp_path, given):
+    """The file, or its folder, which has no metadata.yaml."""
     cut = tmp_path / 'cut.mcap'
     data = drive.read_bytes()
     cut.write_bytes(data[: len(data) * 2 // 3])
-    log, moments = driven(cut)
+    log, moments = driven(tmp_path / given)
     assert 9 < len(moments) < COUNT
     assert re.search(r'cut.mcap breaks off: its last \d+ of \d+ bytes', log.lost[-1])
 
@@ -232,6 +313,9 @@ def test_many_drives_with_a_broken_one_are_resumed(drive, tmp_path, capsys):
         (['--bag', 'a.mcap'], '--bag needs --report'),
         (['--bag', 'a', 'b', '--report', 'out', '--tracks', 'gt.txt'], 'are of one drive'),
         (['--bag', 'a', '--report', 'out', '--events', 'e.csv'], '--events needs --zones'),
+        (['--bag', 'a', '--report', 'out', '--fit', 'wide'], 'fit is "wide"'),
+        (['--bag', 'a', '--report', 'out', '--roi', *'1234'], 'roi is [1, 2, 3, 4]'),
+        (['--bag', 'a', '--report', 'out', '--frames', '--pictures-every', '0'], '--frames'),
         (['--compare', 'a', 'b'], 'no such folder'),
     ],
 )

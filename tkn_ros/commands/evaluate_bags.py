@@ -40,6 +40,20 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--stride', type=positive, default=1, metavar='N', help='predict at every N-th image'
     )
+    group.add_argument(
+        '--roi',
+        type=int,
+        nargs=4,
+        default=(0, 0, 0, 0),
+        metavar=('X', 'Y', 'WIDTH', 'HEIGHT'),
+        help='region of the image that is looked at [pixel] (default: the whole)',
+    )
+    group.add_argument(
+        '--fit',
+        default='stretch',
+        help="how it becomes the network's shape: stretch, letterbox or crop "
+        '(default: %(default)s)',
+    )
     group.add_argument('--backend', default='auto', help='as of the node (default: %(default)s)')
     group.add_argument(
         '--threads', type=int, default=0, metavar='COUNT', help='of each process; 0: by cores'
@@ -65,6 +79,17 @@ def add_bag_arguments(parser: argparse.ArgumentParser) -> None:
         default=2.0,
         metavar='SECONDS',
         help='how often predicted pictures are judged; 0: never (default: %(default)s)',
+    )
+    group.add_argument(
+        '--frames',
+        action='store_true',
+        help='keep these pictures in predictions.mcap',
+    )
+    group.add_argument(
+        '--rerun',
+        default='',
+        metavar='FILE.rrd',
+        help='write images, keypoints and predicted paths for the Rerun viewer (extra rerun)',
     )
     group.add_argument(
         '--workers',
@@ -101,22 +126,33 @@ def run_bags(options: argparse.Namespace) -> int:
     """Evaluate drives and print. Status 1 where no drive could be evaluated."""
     import os
 
+    from tkn_ros.evaluation.drive_rerun import import_rerun
     from tkn_ros.evaluation.drive_settings import DriveSettings
     from tkn_ros.evaluation.drives import SETTINGS, SUMMARY, evaluate_drives, format_summary
     from tkn_ros.output_files import check_output_file, check_output_folder
+    from tkn_ros.video.geometry import check_fit, check_roi
 
     if not options.report:
         raise ValueError('--bag needs --report DIR, the folder of the results')
     if (options.events or options.tracks) and len(options.bag) > 1:
         raise ValueError('--events and --tracks are of one drive: give one --bag')
+    if options.rerun and len(options.bag) > 1:
+        raise ValueError('--rerun is of one drive: give one --bag')
     if options.events and not options.zones:
         raise ValueError('--events needs --zones, the zones that they are of')
+    if options.frames and not options.pictures_every:
+        raise ValueError(
+            '--frames keeps the pictures that --pictures-every draws: leave it above 0'
+        )
     read = (options.weights, options.zones, options.events, options.tracks)
     inputs = [*options.bag, *filter(None, read)]
     # what is there of the same settings is kept, so that it can go on after an interrupt
     check_output_folder(options.report, inputs, options.force, [SETTINGS, SUMMARY])
     if options.json:
         check_output_file(options.json, inputs, options.force)
+    if options.rerun:
+        import_rerun()
+        check_output_file(options.rerun, inputs, options.force)
     cores = os.cpu_count() or 1
     workers = min(options.workers or cores, len(options.bag))
     settings = DriveSettings(
@@ -124,6 +160,8 @@ def run_bags(options: argparse.Namespace) -> int:
         horizon=options.horizon,
         frame_rate=options.frame_rate,
         stride=options.stride,
+        roi=check_roi(options.roi),
+        fit=check_fit(options.fit),
         weights=options.weights,
         device=options.device,
         threads=options.threads or (max(1, cores // workers) if workers > 1 else 0),
@@ -135,6 +173,8 @@ def run_bags(options: argparse.Namespace) -> int:
         tracks_scale=tuple(options.tracks_scale),
         false_alarms=options.false_alarms,
         pictures_every=options.pictures_every,
+        frames=options.frames,
+        rerun=options.rerun,
     )
     summary = evaluate_drives(options.bag, options.report, settings, workers, options.ray)
     print(format_summary(summary))

@@ -22,6 +22,7 @@ from tkn_ros.streaming.worker import Worker
 from tkn_ros.video.bags import BagMessage, BagSource
 from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.geometry import InputGeometry, input_geometry
 from tkn_ros.video.stamps import NS, to_ns
 
 GAP = 1.5  # frame periods without an image, from which it is a gap
@@ -36,7 +37,8 @@ class DriveStep:
         number: of the message, from 0.
         logged_ns: when it was recorded [ns].
         stamp_ns: of its header [ns].
-        image: (H, W, 3) uint8 RGB.
+        image: (H, W, 3) uint8 RGB, what the network sees of the camera's.
+        geometry: where that lies in the camera's image.
         frame_id: coordinate frame of the camera.
         prediction: made from it, or None.
         restarted: whether the window restarted before it.
@@ -46,6 +48,7 @@ class DriveStep:
     logged_ns: int
     stamp_ns: int
     image: np.ndarray
+    geometry: InputGeometry
     frame_id: str
     prediction: Prediction | None
     restarted: bool
@@ -119,7 +122,8 @@ class Drive:
         self.log = DriveLog()
         self._worker = Worker()
         self._stream = self._worker.add(window, self, settings.horizon, settings.stride)
-        self._horizon = settings.horizon
+        self._settings = settings
+        self._geometry: InputGeometry | None = None
         self._number = -1
         self._read: tuple[int, np.ndarray] | None = None
         self._prediction: Prediction | None = None
@@ -128,7 +132,7 @@ class Drive:
 
     def run(self) -> DriveLog:
         """Read the bag to its end. VideoError where no prediction could be made from it."""
-        warm_up(self.window, self._horizon)
+        warm_up(self.window, self._settings.horizon)
         for message in tqdm(self.source.messages(), 'evaluating', unit='image', disable=None):
             self._number += 1
             self._read = self._prediction = None
@@ -148,12 +152,14 @@ class Drive:
             self._look_for_gap(log.stamps[-1], stamp)
         log.stamps.append(stamp)
         log.ready.append(self._prediction is not None)
+        assert self._geometry is not None
         frame_id = message.message.header.frame_id
         step = DriveStep(
             self._number,
             message.logged_ns,
             stamp,
             image,
+            self._geometry,
             frame_id,
             self._prediction,
             self._restarted,
@@ -193,7 +199,13 @@ class Drive:
         """The stamp [ns] and the picture of a message, as the node takes them."""
         if item.error:
             raise VideoError(item.error)
-        self._read = to_ns(item.message.header.stamp), message_to_rgb(item.message)
+        image = message_to_rgb(item.message)
+        if self._geometry is None or self._geometry.source != image.shape[:2]:
+            config, asked = self.window.model.config, self._settings
+            self._geometry = input_geometry(
+                image.shape[:2], asked.roi, asked.fit, (config.height, config.width)
+            )
+        self._read = to_ns(item.message.header.stamp), self._geometry.picture(image)
         return self._read
 
     def wants_predictions(self) -> bool:

@@ -8,10 +8,6 @@ import numpy as np
 
 from tkn_ros.evaluation.drive import DriveStep
 from tkn_ros.streaming.path_errors import PATH_METHODS, PathErrors, PathJudge, stamped_paths
-from tkn_ros.streaming.prediction_cdr import TYPE, prediction_cdr
-from tkn_ros.video.bag_writer import BagWriter
-
-TOPIC = '/tkn/predicted_keypoints'
 
 
 class DrivePaths:
@@ -39,7 +35,7 @@ class DrivePaths:
             self._by_stamp.clear()
         if step.prediction is None:
             return
-        paths = stamped_paths(step.prediction)
+        paths = stamped_paths(step.prediction, step.geometry)
         row = {
             'stamp_ns': step.stamp_ns,
             'logged_ns': step.logged_ns,
@@ -85,25 +81,3 @@ class DrivePaths:
 
 def _name(method: str) -> str:
     return 'err' if method == 'model' else f'err_{method}'
-
-
-class PredictionBag:
-    """Writes every prediction into a bag, under the time at which its image was recorded.
-
-    Args:
-        bag: open.
-        weights: name of the network's weights.
-        definition: of PredictedKeypoints, see `message_definition`.
-    """
-
-    def __init__(self, bag: BagWriter, weights: str, definition: str) -> None:
-        self._bag, self._weights, self._definition = bag, weights, definition
-
-    def add(self, step: DriveStep) -> None:
-        """The next image."""
-        if step.prediction is not None:
-            cdr = prediction_cdr(step.prediction, step.frame_id, self._weights)
-            self._bag.write_raw(TOPIC, TYPE, cdr, step.logged_ns, self._definition)
-
-    def end(self) -> None:
-        """Nothing is left to write."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from tkn_ros.streaming.path_errors import ObservedKeypoints, StampedPaths, stamp
 from tkn_ros.streaming.picture_errors import picture_errors
 from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.video.drawing import KeypointPaths, draw_paths, fit, rows, side_by_side
+from tkn_ros.video.geometry import InputGeometry
 from tkn_ros.video.stamps import NS
 
 WORST = 6  # moments shown, of which no two are less than APART [s] apart
@@ -29,7 +30,8 @@ _Came = tuple[np.ndarray, ObservedKeypoints | None]
 class _Drawn:
     last: np.ndarray  # (h, w, 3), the newest frame as large as the predicted ones
     frames: np.ndarray  # (m, h, w, 3)
-    paths: StampedPaths
+    paths: StampedPaths  # in pixels of the network's picture
+    geometry: InputGeometry
 
 
 @dataclass(order=True)
@@ -66,12 +68,20 @@ class PictureJudge:
         window: that made the predictions.
         width: of the pictures [pixel].
         every: at most one prediction in so many seconds.
+        drawn: gets each one's step and its frames (m, h, w, 3), without bars.
     """
 
-    def __init__(self, window: SlidingWindow, width: int, every: float) -> None:
+    def __init__(
+        self,
+        window: SlidingWindow,
+        width: int,
+        every: float,
+        drawn: Callable[[DriveStep, Sequence[np.ndarray]], None] | None = None,
+    ) -> None:
         self.found: list[PictureFigures] = []
         self.worst: list[Worst] = []  # the worst one first
         self._window, self._width, self._every_ns = window, width, round(every * NS)
+        self._tell = drawn
         self._matcher: FutureMatcher[_Came, _Drawn] = FutureMatcher()
         self._next_ns = -(2**63)
         self._size = (0, 0)
@@ -91,7 +101,9 @@ class PictureJudge:
         if step.prediction and paths and step.stamp_ns >= self._next_ns:
             self._next_ns = step.stamp_ns + self._every_ns
             frames = self._window.render(step.prediction, size)
-            drawn = _Drawn(fit(step.image, *size), frames, paths)
+            drawn = _Drawn(fit(step.image, *size), frames, paths, step.geometry)
+            if self._tell is not None:
+                self._tell(step, [step.geometry.without_bars(frame) for frame in frames])
             self._matcher.add_prediction(step.stamp_ns, paths.future_ns, drawn)
 
     def end(self) -> None:
@@ -106,8 +118,11 @@ class PictureJudge:
     def _judge(self, ended: bool = False) -> None:
         for found in self._matcher.matched(ended):
             drawn = found.prediction
+            bare = drawn.geometry.without_bars
             figures = picture_errors(
-                drawn.frames, drawn.last, [image for image, _ in found.observed]
+                np.stack([bare(frame) for frame in drawn.frames]),
+                bare(drawn.last),
+                [bare(image) for image, _ in found.observed],
             )
             self.found.append(PictureFigures(found.stamp_ns, figures))
             psnr, repeat = figures[:, :, 0].mean(0)

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from tkn_ros.evaluation.drive import Drive, DriveLog, Judge
+from tkn_ros.evaluation.drive_bag import PredictionBag
 from tkn_ros.evaluation.drive_page import write_page
-from tkn_ros.evaluation.drive_paths import DrivePaths, PredictionBag
+from tkn_ros.evaluation.drive_paths import DrivePaths
 from tkn_ros.evaluation.drive_pictures import PictureJudge
+from tkn_ros.evaluation.drive_rerun import RerunFile
 from tkn_ros.evaluation.drive_settings import DriveSettings, versions, window_for
 from tkn_ros.evaluation.drive_warnings import DriveWarnings
-from tkn_ros.install import message_texts
 from tkn_ros.model.checkpoints import DEFAULT_WEIGHTS
 from tkn_ros.streaming.path_errors import trust_of
 from tkn_ros.streaming.picture_errors import PICTURE_METHODS
-from tkn_ros.streaming.prediction_cdr import TYPE
 from tkn_ros.streaming.window import SlidingWindow
-from tkn_ros.video.bag_writer import BagWriter, message_definition
+from tkn_ros.video.bag_writer import BagWriter
 from tkn_ros.video.bags import BagSource
 from tkn_ros.video.stamps import NS
 from tkn_ros.warning.zones import load_settings
@@ -58,24 +58,28 @@ def evaluate_drive(
         window: of `window_for` these settings, to use again; it is cleared.
     """
     folder = Path(folder)
-    texts = message_texts('Keypoint', 'KeypointFrame', 'PredictedKeypoints')
-    definition = message_definition(TYPE, texts)
     zones = load_settings(settings.zones) if settings.zones else None
     source = BagSource(bag, settings.topic or None)
     window = window or window_for(settings)
     window.clear()
     paths = DrivePaths()
-    pictures = PictureJudge(window, settings.drawn_width, settings.pictures_every)
     warnings = DriveWarnings(zones) if zones else None
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         writer = stack.enter_context(BagWriter(folder / 'predictions.mcap'))
         weights = Path(settings.weights).name or 'default'
-        judges: list[Judge] = [paths, PredictionBag(writer, weights, definition)]
+        bag_out = PredictionBag(writer, weights, warnings)
+        pictures = PictureJudge(
+            window,
+            settings.drawn_width,
+            settings.pictures_every,
+            bag_out.add_frames if settings.frames else None,
+        )
+        judges: list[Judge] = [paths, *([warnings] if warnings else []), bag_out]
         if settings.pictures_every:
             judges.append(pictures)
-        if warnings:
-            judges.append(warnings)
+        if settings.rerun:
+            judges.append(stack.enter_context(RerunFile(settings.rerun)))
         log = Drive(source, window, settings, judges).run()
     rows = _rows(paths, pictures, warnings)
     report = {

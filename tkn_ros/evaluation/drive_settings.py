@@ -24,13 +24,15 @@ from tkn_ros.video.stamps import NS
 
 @dataclass(frozen=True)
 class DriveSettings:
-    """The first eight are those of the predictor node, and mean the same.
+    """The first ten are those of the predictor node, and mean the same.
 
     Attributes:
         window: frames observed; 0: as the weights were trained.
         horizon: frames predicted.
         frame_rate: [Hz] of window and prediction; 0: the camera's own.
         stride: predict at every stride-th image.
+        roi: region of the image that is looked at (x, y, width, height) [pixel]; all 0: the whole.
+        fit: how it becomes the network's shape, one of `video.geometry.FITS`.
         weights: a checkpoint; empty: the bundled one.
         device: auto, cpu, cuda or cuda:N.
         threads: CPU threads; 0: all cores but one.
@@ -43,12 +45,16 @@ class DriveSettings:
         false_alarms: a minute, at which the ways of warning are compared.
         drawn_width: of the predicted pictures that are judged [pixel].
         pictures_every: how often a prediction is drawn and its pictures judged [s]; 0: never.
+        frames: whether these pictures go into predictions.mcap.
+        rerun: file for the Rerun viewer; empty: none.
     """
 
     window: int = 0
     horizon: int = 10
     frame_rate: float = 0.0
     stride: int = 1
+    roi: tuple[int, int, int, int] = (0, 0, 0, 0)
+    fit: str = 'stretch'
     weights: str = ''
     device: str = 'auto'
     threads: int = 0
@@ -61,11 +67,15 @@ class DriveSettings:
     false_alarms: float = 1.0
     drawn_width: int = 160
     pictures_every: float = 2.0
+    frames: bool = False
+    rerun: str = ''
 
     def fingerprint(self) -> dict[str, Any]:
         """Settings, versions and the weights' checksum: the same gives the same figures."""
         return {
-            'settings': {**asdict(self), 'tracks_scale': list(self.tracks_scale)},
+            'settings': {
+                k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()
+            },
             'files': {
                 name: checksum(getattr(self, name))
                 for name in ('zones', 'events', 'tracks')

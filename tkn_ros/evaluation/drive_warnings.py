@@ -23,8 +23,9 @@ from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.video.bags import BagSource
 from tkn_ros.video.encodings import message_to_rgb
 from tkn_ros.video.frame import VideoError
+from tkn_ros.video.geometry import InputGeometry
 from tkn_ros.video.stamps import NS, to_ns
-from tkn_ros.warning.decision import Level, Warner
+from tkn_ros.warning.decision import Level, Warner, ZoneWarning
 from tkn_ros.warning.points import ForeseenPoints
 from tkn_ros.warning.zones import WarningSettings
 
@@ -36,12 +37,14 @@ class DriveWarnings:
         points: what each prediction said, stamps from the drive's first image on; 12 kB for 32
             keypoints and a horizon of 30.
         levels: {stamp_ns: {zone: level name}} where any zone is not OK.
+        newest: of every zone, at the newest image; none where it has no prediction.
     """
 
     def __init__(self, settings: WarningSettings) -> None:
         self.settings = settings
         self.points: list[ForeseenPoints] = []
         self.levels: dict[int, dict[str, str]] = {}
+        self.newest: list[ZoneWarning] = []
         self.size = (0, 0)
         self._warner = Warner(settings)
         self._first_ns: int | None = None
@@ -50,14 +53,15 @@ class DriveWarnings:
         """The next image."""
         if self._first_ns is None:
             self._first_ns = step.stamp_ns
-        self.size = step.image.shape[:2]
+        self.size, self.newest = step.geometry.source, []
         if step.prediction is None:
             return
-        points = foreseen_points(step.prediction, self._first_ns)
+        points = foreseen_points(step.prediction, step.geometry, self._first_ns)
         if self.points and points.stamp_ns <= self.points[-1].stamp_ns:
             return  # time went back: what follows has no place on the drive's line of time
         self.points.append(points)
-        said = {w.zone: w.level.name for w in self._warner.update(points) if w.level > Level.OK}
+        self.newest = self._warner.update(points)
+        said = {w.zone: w.level.name for w in self.newest if w.level > Level.OK}
         if said:
             self.levels[step.stamp_ns] = said
 
@@ -103,20 +107,22 @@ class DriveWarnings:
         return events_from_keypoints(self.points, zones, seen), 'observed keypoints'
 
 
-def foreseen_points(prediction: Prediction, first_ns: int = 0) -> ForeseenPoints:
+def foreseen_points(
+    prediction: Prediction, geometry: InputGeometry, first_ns: int = 0
+) -> ForeseenPoints:
     """What the warning node receives of a prediction, stamps less first_ns; the newest frame alone
     of what was observed."""
     pixels = prediction.pixels()
     return ForeseenPoints(
         ids=prediction.ids,
         active=prediction.active & prediction.known[-1],
-        observed=pixels.observed[-1:].astype(np.float32),
+        observed=geometry.to_source(pixels.observed[-1:]).astype(np.float32),
         observed_ns=np.array([prediction.newest.stamp_ns - first_ns]),
-        predicted=pixels.predicted.astype(np.float32),
+        predicted=geometry.to_source(pixels.predicted).astype(np.float32),
         predicted_ns=np.array(prediction.predicted_ns) - first_ns,
         sigma=pixels.sigma.astype(np.float32),
         frame_period=prediction.period_ns / NS,
-        size=prediction.newest.image.shape[:2],
+        size=geometry.source,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from tkn_ros.streaming.future_matcher import FutureMatcher
 from tkn_ros.streaming.prediction import Prediction
+from tkn_ros.video.geometry import InputGeometry
 
 UNIT = 64  # distances are in shares of the picture's width, one UNIT-th each
 LEAST_PATH = 2 / 320  # of the width that a point must go to be judged
@@ -75,19 +76,24 @@ def before_newest(observed: np.ndarray) -> np.ndarray | None:
     return observed[-2] if len(observed) > 1 else None
 
 
-def stamped_paths(prediction: Prediction) -> StampedPaths:
-    """Of a window's prediction."""
+def stamped_paths(prediction: Prediction, geometry: InputGeometry | None = None) -> StampedPaths:
+    """Of a window's prediction, in pixels of the camera's image.
+
+    Args:
+        prediction: of the window.
+        geometry: where the network's picture lies in the camera's image; None: it is the image.
+    """
     pixels = prediction.pixels()
+    to_source = geometry.to_source if geometry else np.asarray
+    observed = to_source(pixels.observed)
     seen = prediction.active & prediction.known[-1]
     return StampedPaths(
         prediction.newest.stamp_ns,
-        prediction.newest.image.shape[1],
-        ObservedKeypoints(
-            prediction.ids, pixels.observed[-1], seen, before_newest(pixels.observed)
-        ),
-        velocity_of(pixels.observed),
+        geometry.source[1] if geometry else prediction.newest.image.shape[1],
+        ObservedKeypoints(prediction.ids, observed[-1], seen, before_newest(observed)),
+        velocity_of(observed),
         prediction.predicted_ns,
-        pixels.predicted,
+        to_source(pixels.predicted),
         pixels.sigma,
     )
 

@@ -49,7 +49,7 @@ class ZoneRules(Debouncing):
     """
 
     time_before_entry: float = 1.0
-    min_probability: float = 0.5
+    min_probability: float = 0.7
     min_speed: float = 0.0
     into_only: bool = False
     hysteresis: float = 0.01
