@@ -59,7 +59,9 @@ def test_every_field_is_as_rclpy_wrote_it(message):
 
 def test_the_picture_is_not_copied_and_the_other_byte_order_is_read():
     pixels = np.arange(4 * 6 * 3, dtype=np.uint8)
-    cdr = serialize_message(Image(height=4, width=6, encoding='rgb8', step=18, data=pixels.tobytes()))
+    cdr = serialize_message(
+        Image(height=4, width=6, encoding='rgb8', step=18, data=pixels.tobytes())
+    )
     message = image_from_cdr(cdr)
     assert np.shares_memory(message.data, np.frombuffer(cdr, np.uint8))
     assert np.array_equal(message_to_rgb(message), pixels.reshape(4, 6, 3))
@@ -69,7 +71,14 @@ def test_the_picture_is_not_copied_and_the_other_byte_order_is_read():
 
 
 WHOLE = serialize_message(
-    Image(height=2, width=2, encoding='rgb8', step=6, data=bytes(range(12)), header=Header(frame_id='c'))
+    Image(
+        height=2,
+        width=2,
+        encoding='rgb8',
+        step=6,
+        data=bytes(range(12)),
+        header=Header(frame_id='c'),
+    )
 )
 
 
@@ -98,7 +107,9 @@ def test_claims_of_gigabytes_take_no_memory():
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize('cdr', [b'', b'\0\1', b'\0\1\0\0', WHOLE[:-1], WHOLE + bytes(8), b'\7' * 99])
+@pytest.mark.parametrize(
+    'cdr', [b'', b'\0\1', b'\0\1\0\0', WHOLE[:-1], WHOLE + bytes(8), b'\7' * 99]
+)
 def test_what_is_no_image_is_refused(cdr):
     with pytest.raises(VideoError, match=f'message of {len(cdr)} bytes cannot be read'):
         image_from_cdr(cdr)
