@@ -20,7 +20,7 @@ from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.streaming.worker import Worker
 from tkn_ros.video.encodings import UnsupportedEncoding, message_to_rgb
 from tkn_ros.video.geometry import InputGeometry, input_geometry
-from tkn_ros.video.image_cdr import image_from_cdr
+from tkn_ros.video.image_cdr import image_reader
 from tkn_ros.video.stamps import NS, to_ns
 
 SILENCE = 5.0  # [s] without an image, after which the node says so
@@ -74,6 +74,7 @@ class CameraStream:
         self.compressed = settings.image_transport == 'compressed'
         topic = node.resolve_topic_name(topic)
         self.topic = topic + ('/compressed' if self.compressed else '')
+        self.read_message = image_reader(self.compressed)
         self.images_in: FollowingSubscription | None = None
         self.stamps, self.health = StampCheck(), Health()
         self.latency_ms = 0.0
@@ -178,7 +179,7 @@ class CameraStream:
 
     def read(self, item: Received) -> tuple[int, np.ndarray]:
         """The time [ns] and the picture of a message."""
-        message = image_from_cdr(item.cdr, self.compressed)
+        message = self.read_message(item.cdr)
         image = message_to_rgb(message)
         height, width = image.shape[:2]
         self.source = height, width
