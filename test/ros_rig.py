@@ -119,12 +119,12 @@ class Camera:
         )
 
     def send(self, stamp_ns: int, image) -> None:
-        """An RGB picture, or a message whose header is filled in here."""
+        """An RGB picture, a message whose header is filled in here, or bytes as they are."""
         from tkn_ros.nodes.conversions import rgb_to_image, to_time
 
         if isinstance(image, np.ndarray):
             image = rgb_to_image(image, stamp_ns, 'lens')
-        else:
+        elif not isinstance(image, bytes):
             image.header.stamp, image.header.frame_id = to_time(stamp_ns), 'lens'
         self.publisher.publish(image)
 

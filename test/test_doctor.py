@@ -1,5 +1,6 @@
 """`tkn doctor` on this machine as it is, and on one where something is wrong."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -52,6 +53,24 @@ def test_lost_images_are_counted_and_the_way_out_is_measured(monkeypatch):
     assert 'export FASTRTPS_DEFAULT_PROFILES_FILE=' in lossy.todo
     assert Path(lossy.todo.split('FILE=')[1].split()[0]).is_file()
     assert found['DDS, reliable'].status == 'ok'
+
+
+def test_shared_memory_that_nobody_holds_is_named(tmp_path):
+    assert doctor_ros.shared_memory(tmp_path).status == 'ok'
+    for name in ('fastrtps_0a', 'fastrtps_0b', 'fastrtps_port7411'):
+        (tmp_path / name).write_bytes(bytes(2**20))
+        (tmp_path / f'{name}_el').touch()
+    with (tmp_path / 'fastrtps_0a_el').open('rb') as alive:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        found = doctor_ros.shared_memory(tmp_path)
+    assert found.status == 'warning' and found.figures == {'files': 2, 'mib': 2.0}
+    assert 'fastdds shm clean' in found.todo
+
+
+def test_a_running_node_holds_its_shared_memory(station):
+    folder = Path('/dev/shm')
+    own = [p for p in folder.glob('fastrtps_*_el') if p.stat().st_uid == os.getuid()]
+    assert any(doctor_ros._is_locked(path) for path in own)
 
 
 def test_a_problem_is_the_exit_status(tmp_path):

@@ -8,7 +8,9 @@ from small_models import SIDE, WINDOW, moving_square
 
 ros_or_skip()
 
+from rclpy.serialization import serialize_message  # noqa: E402
 from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from std_msgs.msg import Header  # noqa: E402
 
 from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import image_to_rgb, rgb_to_image  # noqa: E402
@@ -163,8 +165,20 @@ def test_encodings_that_are_not_supported_are_refused_by_name_once_each(rig, fra
         Image(height=0, width=0, encoding='rgb8'),
         Image(height=2**32 - 1, width=2**32 - 1, encoding='mono8', step=2**32 - 1, data=bytes(9)),
         Image(),
+        b'\0\1\0\0' + bytes(40),
+        serialize_message(Image(header=Header(frame_id='c'), encoding='x' * 99))[:60],
+        serialize_message(Image(encoding='rgb8')).replace(b'rgb8', b'\xff\xfe\xfd\xfc'),
     ],
-    ids=['too short', 'step below a row', 'no pixel', 'absurd size', 'blank'],
+    ids=[
+        'too short',
+        'step below a row',
+        'no pixel',
+        'absurd size',
+        'blank',
+        'bytes of zero',
+        'cut off',
+        'no text',
+    ],
 )
 def test_malformed_images_are_counted_and_the_node_lives_on(rig, frames, image):
     assert send_and_count(rig, [image] * 2, frames) == 2

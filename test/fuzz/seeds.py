@@ -42,6 +42,7 @@ def seeds() -> dict[str, list[bytes]]:
                 struct.pack('<BHHIB', kind, 4, 4, 32, 0) + bytes(range(192)) for kind in range(23)
             ],
             'compressed': [bytes([i]) + picture for i in range(4) for picture in pictures],
+            'messages': _messages(one, pictures[0]),
             'mcap': [_mcap(folder / 'a.mcap', clip)],
             'bag1': [_bag1(folder / 'a.bag', clip)],
             'video': [_video(folder / 'a.mp4', clip)],
@@ -56,6 +57,20 @@ def seeds() -> dict[str, list[bytes]]:
                 ).encode()
             ],
         }
+
+
+def _messages(image: np.ndarray, jpeg: bytes) -> list[bytes]:
+    store = get_typestore(Stores.ROS2_JAZZY)
+    raw, packed = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
+    kinds = store.types
+    header = kinds['std_msgs/msg/Header'](kinds['builtin_interfaces/msg/Time'](1, 2), 'c')
+    height, width = image.shape[:2]
+    message = kinds[raw](header, height, width, 'rgb8', 0, 3 * width, image.reshape(-1))
+    coded = kinds[packed](header, 'jpeg', np.frombuffer(jpeg, np.uint8))
+    return [
+        b'\0' + bytes(store.serialize_cdr(message, raw)),
+        b'\1' + bytes(store.serialize_cdr(coded, packed)),
+    ]
 
 
 def _mcap(path: Path, clip: np.ndarray) -> bytes:

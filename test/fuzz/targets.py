@@ -14,7 +14,8 @@ from tkn_ros.datasets.find import find_recordings
 from tkn_ros.model.checkpoints import config_from_json, load_checkpoint
 from tkn_ros.streaming.select import _read
 from tkn_ros.training.settings import load_settings
-from tkn_ros.video.encodings import SUPPORTED, compressed_to_rgb, to_rgb
+from tkn_ros.video.encodings import SUPPORTED, compressed_to_rgb, message_to_rgb, to_rgb
+from tkn_ros.video.image_cdr import image_reader
 from tkn_ros.video.limits import allow_pixels  # noqa: F401 - for those who run the targets
 from tkn_ros.video.open import open_source
 from tkn_ros.warning.zones import parse_settings
@@ -45,6 +46,12 @@ def compressed(data: bytes) -> None:
     if data:
         image = compressed_to_rgb(FORMATS[data[0] % len(FORMATS)], data[1:])
         assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == 'uint8'
+
+
+def messages(data: bytes) -> None:
+    """A sensor_msgs/Image or CompressedImage as DDS delivers it."""
+    if data:
+        message_to_rgb(image_reader(bool(data[0] & 1))(data[1:]))
 
 
 def mcap(data: bytes) -> None:
@@ -102,6 +109,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     for f in (
         conversions,
         compressed,
+        messages,
         mcap,
         bag1,
         video,

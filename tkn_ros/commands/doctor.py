@@ -33,6 +33,7 @@ def findings(weights: str) -> Iterator[Finding]:
     yield ros
     if ros.status == 'ok':
         yield from doctor_ros.loopback()
+        yield doctor_ros.shared_memory()
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tkn_ros.commands.finding import Finding
@@ -53,6 +54,36 @@ def ros() -> Finding:
         f'discovery range {figures["range"] or "SUBNET (default)"}; package in {prefix}'
     )
     return Finding('ROS 2', 'ok', text, figures=figures)
+
+
+def shared_memory(folder: Path = Path('/dev/shm')) -> Finding:
+    """What processes that were killed left behind of Fast DDS's files.
+
+    Beside each of them is one that its process locks for as long as it lives.
+    """
+    left = [lock for lock in folder.glob('fastrtps_*_el') if not _is_locked(lock)]
+    files = [lock.with_name(lock.name.removesuffix('_el')) for lock in left]
+    size = sum(file.stat().st_size for file in files if file.exists()) / 2**20
+    if not left:
+        return Finding('shared memory', 'ok', 'nothing is left of processes that were killed')
+    return Finding(
+        'shared memory',
+        'warning',
+        f'killed processes left {len(left)} files of Fast DDS in {folder}, {size:.0f} MiB',
+        f'fastdds shm clean, or rm {folder}/*fastrtps_* while no ROS node runs',
+        {'files': len(left), 'mib': round(size, 1)},
+    )
+
+
+def _is_locked(path: Path) -> bool:
+    import fcntl  # not on Windows, which has no /dev/shm either
+
+    try:
+        with path.open('rb') as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # by its process; or somebody else's, or gone
+        return True
+    return False
 
 
 def loopback() -> Iterator[Finding]:

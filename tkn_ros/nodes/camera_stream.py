@@ -3,14 +3,12 @@
 import time
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CompressedImage, Image
 
 from tkn_ros.nodes.camera_outputs import CameraOutputs
-from tkn_ros.nodes.conversions import image_to_rgb
 from tkn_ros.nodes.predictor_parameters import Settings
 from tkn_ros.nodes.qos import FollowingSubscription
 from tkn_ros.streaming.frame_drawing import FrameDrawing
@@ -20,8 +18,9 @@ from tkn_ros.streaming.prediction import Prediction
 from tkn_ros.streaming.stamp_check import StampCheck
 from tkn_ros.streaming.window import SlidingWindow
 from tkn_ros.streaming.worker import Worker
-from tkn_ros.video.encodings import UnsupportedEncoding
+from tkn_ros.video.encodings import UnsupportedEncoding, message_to_rgb
 from tkn_ros.video.geometry import InputGeometry, input_geometry
+from tkn_ros.video.image_cdr import image_reader
 from tkn_ros.video.stamps import NS, to_ns
 
 SILENCE = 5.0  # [s] without an image, after which the node says so
@@ -31,10 +30,14 @@ NAMED = 10  # encodings that are refused by name; a sender of more is only said 
 
 @dataclass
 class Received:
-    """An image's message and when it came [ns]; once it is read, what of it the network sees."""
+    """An image's message as bytes, and when it came [ns].
 
-    message: Any
+    Once it is read: its coordinate frame, and what of it the network sees.
+    """
+
+    cdr: bytes
     arrival_ns: int
+    frame_id: str = ''
     geometry: InputGeometry | None = None
 
 
@@ -68,10 +71,10 @@ class CameraStream:
         self.node, self.name, self.settings = node, name, settings
         self.window, self.drawing, self.drawer, self.weights = window, drawing, drawer, weights
         self.stream = worker.add(window, self, settings.horizon, settings.stride)
-        compressed = settings.image_transport == 'compressed'
-        self.type: type = CompressedImage if compressed else Image
+        self.compressed = settings.image_transport == 'compressed'
         topic = node.resolve_topic_name(topic)
-        self.topic = topic + ('/compressed' if compressed else '')
+        self.topic = topic + ('/compressed' if self.compressed else '')
+        self.read_message = image_reader(self.compressed)
         self.images_in: FollowingSubscription | None = None
         self.stamps, self.health = StampCheck(), Health()
         self.latency_ms = 0.0
@@ -111,7 +114,10 @@ class CameraStream:
         self.stamps, self.health = StampCheck(), Health()
         self.reported.clear()
         self.outputs.calibration.subscribe()
-        self.images_in = FollowingSubscription(self.node, self.type, self.topic, self._receive)
+        message_type = CompressedImage if self.compressed else Image
+        self.images_in = FollowingSubscription(
+            self.node, message_type, self.topic, self._receive, raw=True
+        )
 
     def unsubscribe(self) -> None:
         """Get no more images."""
@@ -125,8 +131,8 @@ class CameraStream:
         self.unsubscribe()
         self.outputs.close()
 
-    def _receive(self, message: Image | CompressedImage) -> None:
-        self.stream.put(Received(message, self.node.get_clock().now().nanoseconds))
+    def _receive(self, cdr: bytes) -> None:
+        self.stream.put(Received(cdr, self.node.get_clock().now().nanoseconds))
 
     def watch(self) -> None:
         """Follow the publisher's quality of service, and say when no image comes."""
@@ -173,12 +179,14 @@ class CameraStream:
 
     def read(self, item: Received) -> tuple[int, np.ndarray]:
         """The time [ns] and the picture of a message."""
-        image = image_to_rgb(item.message)
+        message = self.read_message(item.cdr)
+        image = message_to_rgb(message)
         height, width = image.shape[:2]
         self.source = height, width
+        item.frame_id = message.header.frame_id
         item.geometry = self._geometry(self.source, self.settings)
         image = item.geometry.picture(image)
-        stamp = self.stamps.time_of(to_ns(item.message.header.stamp), item.arrival_ns)
+        stamp = self.stamps.time_of(to_ns(message.header.stamp), item.arrival_ns)
         if self.stamps.problem:
             self._warn(self.stamps.problem, self.stamps.detail)
         return stamp, image
@@ -227,10 +235,9 @@ class CameraStream:
             prediction: of `SlidingWindow.predict`.
             processing_ns: how long it took [ns].
         """
-        frame_id = item.message.header.frame_id
         assert item.geometry is not None  # it was read
         self.outputs.publish_keypoints(
-            prediction, frame_id, processing_ns, self.weights, item.geometry
+            prediction, item.frame_id, processing_ns, self.weights, item.geometry
         )
         age = self.node.get_clock().now().nanoseconds - prediction.newest.stamp_ns
         self.latency_ms = age / 1e6
@@ -240,7 +247,7 @@ class CameraStream:
             job = partial(
                 self.outputs.draw,
                 prediction,
-                frame_id,
+                item.frame_id,
                 self.settings,
                 self.drawing,
                 self.stream.counters,

@@ -6,10 +6,8 @@ two by itself unless the parameter `autostart` is false. What is predicted, and 
 of `streaming/worker.py`; see config/predict.yaml for the parameters and README.md for the topics.
 """
 
-import ctypes
 import gc
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from tkn_ros.baselines.checkpoints import load_network
 from tkn_ros.model.devices import select_device
 from tkn_ros.nodes.camera_stream import CameraStream
 from tkn_ros.nodes.diagnostics import DiagnosticsPublisher, to_status
+from tkn_ros.nodes.heap import give_back, keep_freed
 from tkn_ros.nodes.predictor_parameters import (
     PARAMETERS,
     Settings,
@@ -54,6 +53,7 @@ class PredictorNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('predictor')
+        keep_freed()
         declare_parameters(self)
         self.reason = ''  # why it could not be configured, or what ended the last activity
         self.failure: Exception | None = None
@@ -178,8 +178,7 @@ class PredictorNode(LifecycleNode):
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        if sys.platform.startswith('linux'):
-            ctypes.CDLL(None).malloc_trim(0)  # glibc keeps what was freed
+        give_back()
 
     # ---- services and parameters
 

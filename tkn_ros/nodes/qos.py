@@ -46,17 +46,19 @@ class FollowingSubscription:
         message_type: of the topic.
         topic: its name.
         callback: gets each message.
+        raw: the callback gets its bytes.
     """
 
     def __init__(
-        self, node: Node, message_type: Any, topic: str, callback: Callable[[Any], None]
+        self,
+        node: Node,
+        message_type: Any,
+        topic: str,
+        callback: Callable[[Any], None],
+        raw: bool = False,
     ) -> None:
-        self.node, self.message_type, self.topic, self.callback = (
-            node,
-            message_type,
-            topic,
-            callback,
-        )
+        self.node, self.message_type, self.topic = node, message_type, topic
+        self.callback, self.raw = callback, raw
         self.given = self._given_reliability()
         self.reliable = self._wanted() or False
         self.subscription = self._subscribe()
@@ -89,6 +91,7 @@ class FollowingSubscription:
             self.callback,
             image_qos(self.reliable),
             qos_overriding_options=QoSOverridingOptions(OVERRIDDEN),
+            raw=self.raw,
         )
 
     def follow(self) -> bool:
