@@ -11,6 +11,7 @@ ros_or_skip()
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
+from std_srvs.srv import Trigger  # noqa: E402
 from test_evaluate_bag import COUNT, SETTINGS, Collected, write_drive  # noqa: E402
 
 from tkn_ros.evaluation.drive import Drive  # noqa: E402
@@ -62,7 +63,9 @@ def test_the_live_node_predicts_the_same(station, drive, moments, tmp_path, seen
         station.wait(
             lambda: rig.station.node.count_publishers('/same/predicted_keypoints'), 'the predictor'
         )
-        rig.prime(heard)  # the predictor has found its listener
+        rig.prime(heard, frame=np.full((120, 160, 3), 50, np.uint8))  # it has found its listener
+        station.spin(0.5)  # the last of these images
+        assert station.call(Trigger, '/same/predictor/reset', Trigger.Request()).success
         heard.clear()
         expected = {moment.stamp_ns for moment in moments}
         for message in BagSource(drive).messages():
