@@ -18,18 +18,17 @@ import cv2
 import numpy as np
 
 from tkn_ros.streaming.handover import REMEMBERED, LostPoint, distances, predecessor
+from tkn_ros.streaming.motion_map import MOVING, value_at
 from tkn_ros.streaming.point_flow import find_again, follow_points, trace_back
 from tkn_ros.streaming.proposals import (
     GAP,
     distance_to_nearest,
     find_peaks,
     select_peaks,
-    value_at,
 )
 
 SHORT = 3  # frames over which motion is measured
 MOVED = 1.8  # pixels in SHORT frames, from which on a point counts as moving
-MOVING = 0.4  # of the network's map, from which on a place does
 STILL_MOVING = 0.1  # of the map near a point, below which it does not count as moving
 HOLD = 1  # frames at rest after which a point is no longer active ..
 REST = 10  # .. and after which its slot is free
@@ -151,7 +150,7 @@ class Follower:
         younger = self.alive & self.known[-1] & (self.rest <= HOLD) & (self.age < lost.age)
         others = np.flatnonzero(younger)
         places, ways = self.tracks[-1, others], self.tracks[-1, others] - self.tracks[-2, others]
-        distance = distances(lost, 0, places, ways, motion, grey)
+        distance = distances([lost], np.zeros(1), places, ways, motion, grey)
         if len(others) and np.isfinite(distance.min()):
             heir = others[np.argmin(distance)]
             waiting = self._lost_point(heir, -1)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tkn_ros.streaming.proposals import value_at
+from tkn_ros.streaming.motion_map import MOVING, value_at
 
 REMEMBERED = 25  # frames for which the id of a lost point may be taken over
 BESIDE = 15.0  # pixels between a lost point and one that takes its id over ..
 WITHIN = 60.0  # .. and where all between them moves
 BETWEEN = np.linspace(0, 1, 9)[:, None, None]  # places on the way that are looked at
-MOVING = 0.4  # of the network's map there
-ALIKE = 1.0  # of its motion by which that of the other may differ ..
+ALIKE = 1.0  # of its motion, by which that of the other may differ ..
 DIFFER = 0.6  # .. and pixels a frame in any case
 
 
@@ -39,36 +38,34 @@ class LostPoint:
     velocity: np.ndarray
     gone: int = 1
 
-    def at(self, back: int) -> np.ndarray:
-        """(2,) where it would have been `back` frames ago."""
-        return self.last + self.velocity * (self.gone - back)
-
 
 def distances(
-    lost: LostPoint,
-    back: int,
+    lost: Sequence[LostPoint],
+    back: np.ndarray,
     places: np.ndarray,
     ways: np.ndarray,
     motion: np.ndarray,
     grey: np.ndarray,
 ) -> np.ndarray:
-    """How far points are from a lost one, (N,) pixels; infinite for those that may not take its id.
+    """How far points are from lost ones, (N,) pixels; infinite for those that may not take the id.
 
     Args:
-        lost: the lost point.
-        back: frames ago, for which places are compared.
-        places: (N, 2) theirs then.
+        lost: N lost points, or one for all.
+        back: (N or 1,) frames ago, for which places are compared.
+        places: (N, 2) those of the other points then.
         ways: (N, 2) their motion [pixel a frame].
         motion: (rows, columns) the network's map of the newest frame.
         grey: (h, w) its grey picture.
     """
-    place = lost.at(back)
-    distance = np.linalg.norm(places - place, axis=-1)
-    differ = np.linalg.norm(ways - lost.velocity, axis=-1)
-    alike = differ < DIFFER + ALIKE * np.linalg.norm(lost.velocity)
-    now = places + back * ways
-    line = lost.at(0) + BETWEEN * (now - lost.at(0))  # (9, N, 2)
-    between = value_at(motion, line.reshape(-1, 2), grey).reshape(line.shape[:2])
+    last = np.stack([point.last for point in lost])  # (N or 1, 2)
+    velocity = np.stack([point.velocity for point in lost])
+    gone = np.array([point.gone for point in lost], np.float32)[:, None]
+    back = back.astype(np.float32)[:, None]
+    distance = _length(places - (last + velocity * (gone - back)))
+    alike = _length(ways - velocity) < DIFFER + ALIKE * _length(velocity)
+    start = last + velocity * gone
+    line = start + BETWEEN * (places + back * ways - start)  # (9, N, 2)
+    between = value_at(motion, line, grey)
     reach = np.where((between > MOVING).all(0), WITHIN, BESIDE)
     return np.where(alike & (distance < reach), distance, np.inf)
 
@@ -91,15 +88,18 @@ def predecessor(
         grey: (h, w) its grey picture.
         short: frames over which motion is measured, fewer than `known`.
     """
-    best, nearest = None, np.inf
-    newest = len(path) - 1
-    oldest = len(path) - known
-    for point in lost:
-        back = min(point.gone, newest - oldest)  # when it was lost, as far as that is known
-        at = newest - back
-        before = max(at - short, oldest)
-        way = (path[before + short] - path[before]) / short
-        distance = distances(point, back, path[at][None], way[None], motion, grey)[0]
-        if distance < nearest:
-            best, nearest = point, distance
-    return best
+    if not lost:
+        return None
+    newest, oldest = len(path) - 1, len(path) - known
+    # when each was lost, as far as that is known
+    back = np.minimum([point.gone for point in lost], newest - oldest)
+    before = np.maximum(newest - back - short, oldest)
+    ways = (path[before + short] - path[before]) / short
+    distance = distances(lost, back, path[newest - back], ways, motion, grey)
+    nearest = int(np.argmin(distance))
+    return lost[nearest] if np.isfinite(distance[nearest]) else None
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    """(.., 2) -> (..,)."""
+    return np.linalg.norm(vectors, axis=-1)

@@ -13,20 +13,6 @@ PROPOSALS = 12  # tried in one frame
 SPREAD = 5.0  # pixels between two that are tried in one frame
 
 
-def value_at(values: np.ndarray, points: np.ndarray, grey: np.ndarray) -> np.ndarray:
-    """What a map says at points of the grey picture, (N,).
-
-    Args:
-        values: (rows, columns), the map.
-        points: (N, 2) of the picture [pixel].
-        grey: (h, w) uint8, the picture.
-    """
-    scale = np.array(values.shape[::-1]) / np.array(grey.shape[::-1])
-    cells = ((points + 0.5) * scale).astype(int)
-    x, y = np.clip(cells, 0, np.array(values.shape[::-1]) - 1).T
-    return values[y, x]
-
-
 def distance_to_nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(N, 2) and (M, 2) -> (N,): how far each is from the nearest of the others."""
     if not len(others):
