@@ -171,7 +171,7 @@ def test_who_may_take_an_id_over(apart, moves_between, way, may):
     lost = lost_at(100, 2.0)
     motion = np.full((30, 80), 0.9 if moves_between else 0.0, np.float32)
     place = np.array([[102.0 + apart, 60.0]])  # the lost one would be at 102 now
-    distance = distances(lost, 0, place, np.array([[way, 0.0]]), motion, GROUND)
+    distance = distances([lost], np.zeros(1), place, np.array([[way, 0.0]]), motion, GROUND)
     assert np.isfinite(distance[0]) == may
     if may:
         assert distance[0] == pytest.approx(apart)
