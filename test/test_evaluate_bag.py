@@ -1,4 +1,4 @@
-"""`tkn evaluate --bag`: the node's predictions, damaged bags, many bags, comparison."""
+"""`tkn evaluate --bag`: the node's predictions, damaged bags, many bags."""
 
 import json
 import re
@@ -6,25 +6,18 @@ import shutil
 import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from bags import STORE, PredictionBag
+from drive_help import COUNT, PERIOD, SETTINGS, TOPIC, driven, stamp_of, write_drive
 from rosbags.highlevel import AnyReader
 
 from tkn_ros.cli import main
-from tkn_ros.evaluation.drive import Drive
-from tkn_ros.evaluation.drive_compare import compare_results, failures
 from tkn_ros.evaluation.drive_report import FILES
-from tkn_ros.evaluation.drive_settings import DriveSettings, window_for
 from tkn_ros.evaluation.drives import evaluate_drives, finished
 from tkn_ros.synthetic.render import SyntheticSource
-from tkn_ros.video.bags import BagSource
 from tkn_ros.video.stamps import to_ns
 from tkn_ros.warning.decision import Level
 
-START, PERIOD, COUNT = 1_700_000_000_000_000_000, 33_333_333, 90
-TOPIC = '/camera/image_raw'
-SETTINGS = DriveSettings(backend='eager', threads=1, horizon=5, pictures_every=0.5, drawn_width=64)
 ZONES = """
 zones:
   - name: middle
@@ -35,20 +28,6 @@ zones:
 @pytest.fixture(scope='session')
 def pictures():
     return [f.image for f in SyntheticSource(3, COUNT, 120, 160, 30.0, 'random')]
-
-
-def stamp_of(number):
-    return START + number * PERIOD
-
-
-def write_drive(path, pictures, leave_out=(), jump=0):
-    """Images at 30 Hz; those left out are lost, and from `jump` on time is an hour earlier."""
-    with PredictionBag(path) as bag:
-        for number, picture in enumerate(pictures):
-            stamp = stamp_of(number) - (3600 * 10**9 if jump and number >= jump else 0)
-            if number not in leave_out:
-                bag.image(TOPIC, stamp, picture, stamp_of(number) + 4_000_000)
-    return path
 
 
 @pytest.fixture(scope='session')
@@ -201,25 +180,6 @@ def test_the_same_bag_gives_the_same_result(drive, watched, evaluated, tmp_path)
         assert (tmp_path / 'drive' / name).read_bytes() == (evaluated / name).read_bytes()
 
 
-class Collected:
-    """A judge that keeps what it is given."""
-
-    def __init__(self):
-        self.steps = []
-
-    def add(self, step):
-        self.steps.append(step)
-
-    def end(self):
-        pass
-
-
-def driven(path, settings=SETTINGS):
-    judge = Collected()
-    log = Drive(BagSource(path, TOPIC), window_for(settings), settings, [judge]).run()
-    return log, judge.steps
-
-
 def test_gaps_and_jumps_are_as_the_node_takes_them(pictures, tmp_path):
     path = write_drive(tmp_path / 'gaps.mcap', pictures, {20, 21, *range(40, 50)}, jump=70)
     log, moments = driven(path)
@@ -329,55 +289,3 @@ def test_no_bag_that_can_be_evaluated_is_a_failure(tmp_path, capsys):
     words = ['--bag', str(tmp_path / 'none.mcap'), '--report', str(tmp_path / 'out')]
     assert main(['evaluate', *words]) == 1
     assert 'none.mcap' in capsys.readouterr().out
-
-
-def write_results(folder, errors, start=0):
-    """A drive's result.jsonl with these errors, ten a second."""
-    (folder / 'drive').mkdir(parents=True)
-    with (folder / 'drive' / 'result.jsonl').open('w') as lines:
-        for number, err in enumerate(errors):
-            row = {'message': number, 'stamp_ns': start + number * 10**8, 'err': err, 'psnr': None}
-            lines.write(json.dumps(row) + '\n')
-    return folder
-
-
-def test_paired_differences_see_what_unpaired_ones_cannot(tmp_path):
-    """The drive is hard now and then, far more than A and B differ."""
-    rng = np.random.default_rng(0)
-    hard = 5 + 4 * np.sin(np.arange(1200) / 30)
-    a = write_results(tmp_path / 'a', hard + 0.1 * rng.normal(size=1200))
-    b = write_results(tmp_path / 'b', hard - 0.05 + 0.1 * rng.normal(size=1200))
-    (found,) = compare_results(a, b)
-    assert found.figure == 'err' and found.predictions == 1200 and found.blocks == 24
-    assert found.gain == pytest.approx(0.05, abs=0.01)
-    assert 0 < found.low < found.gain < found.high < 0.1
-    (back,) = compare_results(b, a)
-    assert back.gain == pytest.approx(-found.gain)
-    assert failures([back], {'err': 0.0}) and not failures([found], {'err': 0.0})
-    assert not failures([back], {'err': -0.2})
-    (none,) = compare_results(a, a)
-    assert (none.gain, none.low, none.high) == (0, 0, 0) and not failures([none], {'err': 0.0})
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says(tmp_path):
-    """Errors that go together for two seconds, as those of neighbouring predictions do."""
-    rng = np.random.default_rng(1)
-    covered = 0
-    for trial in range(60):
-        common = np.repeat(rng.normal(size=60), 20)
-        a = write_results(tmp_path / f'a{trial}', np.zeros(1200))
-        b = write_results(tmp_path / f'b{trial}', common - 0.3)
-        (found,) = compare_results(a, b, seed=trial)
-        covered += found.low <= 0.3 <= found.high
-    assert covered >= 51  # 57 are expected; of independent predictions' intervals about 21
-
-
-def test_a_failed_limit_is_an_exit_status(tmp_path, capsys):
-    a = write_results(tmp_path / 'a', np.full(200, 1.0))
-    b = write_results(tmp_path / 'b', np.full(200, 1.5))
-    words = ['evaluate', '--compare', str(a), str(b)]
-    assert main(words) == 0
-    assert main([*words, '--fail-below', 'err=0']) == 3
-    assert 'failed: err' in capsys.readouterr().out
-    assert main([*words, '--fail-below', 'err=-1']) == 0
-    assert main([*words, '--fail-below', 'beauty=0']) == 2

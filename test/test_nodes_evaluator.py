@@ -9,10 +9,10 @@ from ros_rig import SECOND, PredictorRig, Process, ros_or_skip, stamp_of
 ros_or_skip()
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus  # noqa: E402
+from drive_help import COUNT, SETTINGS, Collected, write_drive  # noqa: E402
 from rclpy.serialization import deserialize_message, serialize_message  # noqa: E402
 from sensor_msgs.msg import Image  # noqa: E402
 from std_srvs.srv import Trigger  # noqa: E402
-from test_evaluate_bag import COUNT, SETTINGS, Collected, write_drive  # noqa: E402
 
 from tkn_ros.evaluation.drive import Drive  # noqa: E402
 from tkn_ros.evaluation.drive_settings import window_for  # noqa: E402

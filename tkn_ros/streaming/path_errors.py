@@ -158,9 +158,8 @@ def path_errors(prediction: StampedPaths, truth: list[ObservedKeypoints]) -> Pat
     true = np.full(prediction.future.shape, np.nan)  # (m, K, 2)
     earlier = start
     for places, seen in zip(true, truth):
-        _, here, there = np.intersect1d(
-            prediction.now.ids, np.where(seen.active, seen.ids, -1), return_indices=True
-        )
+        ids = np.where(seen.active, seen.ids, -1)
+        here, there = np.nonzero(prediction.now.ids[:, None] == ids)
         places[here] = seen.places[there]
         if seen.before is not None:
             apart = np.linalg.norm(seen.before[there] - earlier[here], axis=-1)

@@ -32,7 +32,7 @@ SHARE = 2  # a bag compressed as a whole may unpack to one half of the free disk
 
 def bound_rosbags() -> None:
     """Put bounded decompressors into rosbags' tables."""
-    storage_mcap.DECOMPRESSORS['zstd'] = lambda data, size: unpack_zstd(data)
+    storage_mcap.DECOMPRESSORS['zstd'] = unpack_zstd
     storage_mcap.DECOMPRESSORS['lz4'] = lambda data, size: _unpack(
         lz4.frame.LZ4FrameDecompressor, data
     )
@@ -42,20 +42,26 @@ def bound_rosbags() -> None:
     vars(rosbag2_reader)['zstd'] = bounded
 
 
-def unpack_zstd(data: bytes) -> bytes:
-    """A message or chunk. VideoError where it unpacks to more than MAX_PART bytes."""
-    return _unpack(zstd.ZstdDecompressor, data)
+def unpack_zstd(data: bytes, size: int = MAX_PART) -> bytes:
+    """A message or chunk. VideoError where it unpacks to more than MAX_PART bytes.
+
+    Args:
+        data: compressed.
+        size: that it says it has [byte], and no more: room is made for it at once, which takes
+            half the time.
+    """
+    return _unpack(zstd.ZstdDecompressor, data, size)
 
 
-def _unpack(make: Callable[[], Any], data: bytes) -> bytes:
+def _unpack(make: Callable[[], Any], data: bytes, size: int = MAX_PART) -> bytes:
     """All frames of some compressed bytes, one after the other."""
-    parts, total = [], 0
+    parts, total, most = [], 0, min(size, MAX_PART)
     while data:
         unpacker = make()
-        parts.append(unpacker.decompress(data, max_length=MAX_PART + 1 - total))
+        parts.append(unpacker.decompress(data, max_length=most + 1 - total))
         total += len(parts[-1])
-        if total > MAX_PART:
-            raise VideoError(f'a part of the bag unpacks to more than {MAX_PART} bytes')
+        if total > most:
+            raise VideoError(f'a part of the bag unpacks to more than {most} bytes')
         if not unpacker.eof:
             raise VideoError('a compressed part of the bag is cut off')
         data = unpacker.unused_data or b''
