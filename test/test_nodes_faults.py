@@ -5,67 +5,36 @@ busy machine is no fault of the node's.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
-from ros_rig import SECOND, PredictorRig, Process, ros_or_skip, stamp_of
-from small_models import WINDOW, moving_square
+from fault_help import FRAMES, HERTZ, PERIOD, recover, stream
+from lifecycle_rig import change
+from ros_rig import SECOND, PredictorRig, Process, ros_or_skip
+from small_models import WINDOW, small_model
 
 ros_or_skip()
 
 from sensor_msgs.msg import Image  # noqa: E402
 
+from tkn_ros.model.checkpoints import save_checkpoint  # noqa: E402
 from tkn_ros.msg import PredictedKeypoints  # noqa: E402
 from tkn_ros.nodes.conversions import rgb_to_image  # noqa: E402
-
-HERTZ = 20
-PERIOD = SECOND // HERTZ
-FRAMES = moving_square(40, 48, 64)
 
 
 @pytest.fixture(scope='module')
 def rig(station, tmp_path_factory, tiny_weights):
     folder = tmp_path_factory.mktemp('faults')
-    with PredictorRig(station, folder, 'faults', weights=tiny_weights, backend='eager') as rig:
+    weights = shutil.copy(tiny_weights, folder / 'own.safetensors')
+    with PredictorRig(station, folder, 'faults', weights=weights, backend='eager') as rig:
         rig.keypoints = rig.hear(PredictedKeypoints, 'predicted_keypoints')
         station.wait(rig.keypoints.subscription.get_publisher_count, 'the predictor')
         yield rig
         station.forget(rig.keypoints)
-
-
-def recover(rig, record_property) -> None:
-    """Good images at 20 Hz until one of them is predicted from; the books must balance."""
-    start, began, sent = rig.next_era(), time.monotonic(), 0
-    era = range(start, start + 5_000 * SECOND)
-    while not any(stamp_of(message) in era for message in rig.keypoints[-3:]):
-        assert rig.alive() and sent < 2000, rig.log()
-        rig.camera.send(start + sent * PERIOD, FRAMES[sent % len(FRAMES)])
-        sent += 1
-        rig.station.spin(1 / HERTZ)
-    record_property('recovered_s', round(time.monotonic() - began, 3))
-    balance(rig)
-
-
-def balance(rig) -> dict[str, int]:
-    """Every image that came joined the window, was refused, or was passed over for newer ones."""
-    books = rig.counters()
-    passed_over = books['received'] - books['encoded'] - books['bad']
-    assert 0 <= passed_over <= books['dropped'] + 2, books  # two may be under way
-    assert books['predictions'] <= books['encoded'], books
-    return books
-
-
-def stream(rig, frames, pause: float = 1 / HERTZ, stamps=None) -> int:
-    """Send pictures or messages one after the other; how many."""
-    start = rig.next_era()
-    for i, frame in enumerate(frames):
-        rig.camera.send(start + (i * PERIOD if stamps is None else stamps[i]), frame)
-        rig.station.spin(pause)
-    return i + 1
 
 
 CAMERA = """
@@ -256,3 +225,26 @@ def test_a_recorder_whose_disk_is_full(rig, station, tmp_path):
             node.process.kill()
             node.process.wait()
     assert rig.alive()
+
+
+def test_weights_that_are_replaced_or_removed(rig, tiny_weights, record_property):
+    """The node goes on with what it has loaded; the next configure reads the file."""
+
+    def configured() -> bool:
+        return change(rig, 'deactivate') and change(rig, 'cleanup') and change(rig, 'configure')
+
+    rig.weights.write_bytes(b'')  # in place: what is mapped of a file that shrinks is gone
+    recover(rig, record_property)
+    save_checkpoint(rig.weights, small_model(window=WINDOW + 2))
+    recover(rig, record_property)
+    assert configured() and change(rig, 'activate')
+    assert f'{WINDOW + 2} frames in' in rig.log()
+    recover(rig, record_property)
+    rig.weights.unlink()
+    recover(rig, record_property)
+    assert not configured()
+    status = rig.status()
+    assert status.level == b'\2' and f'{rig.weights} do not exist' in status.message
+    shutil.copy(tiny_weights, rig.weights)
+    assert change(rig, 'configure') and change(rig, 'activate')
+    recover(rig, record_property)

@@ -40,6 +40,7 @@ from tkn_ros.streaming.make_window import make_window
 from tkn_ros.streaming.select import make_backend
 from tkn_ros.streaming.warm_up import warm_up
 from tkn_ros.streaming.worker import Worker
+from tkn_ros.video.limits import allow_pixels
 from tkn_ros.video.stamps import NS
 
 FIXED = {p.name for p in PARAMETERS if not p.running}
@@ -128,6 +129,7 @@ class PredictorNode(LifecycleNode):
 
     def _configure(self) -> None:
         settings = check(current_values(self))
+        allow_pixels(settings.max_pixels)
         # a thread more than there are free cores makes inference many times slower, not faster
         torch.set_num_threads(settings.threads or max(1, (os.cpu_count() or 2) - 1))
         model = load_network(settings.weights, select_device(settings.device))

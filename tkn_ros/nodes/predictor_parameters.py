@@ -8,6 +8,7 @@ from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescri
 from rclpy.node import Node
 
 from tkn_ros.video.geometry import check_fit, check_roi
+from tkn_ros.video.limits import LARGEST, MAX_PIXELS
 
 EXECUTORS = ('single', 'events')
 QUEUE_BYTES = 2**30  # that images on their way may take: two bursts of all steps
@@ -94,6 +95,13 @@ PARAMETERS = (
         'sensor_msgs/CompressedImage on the same topic + "/compressed"',
     ),
     Parameter(
+        'max_pixels',
+        MAX_PIXELS,
+        'Pixels that an image may have; a larger one is refused by its header, and counted',
+        1,
+        LARGEST,
+    ),
+    Parameter(
         'cameras',
         [''],
         'Several cameras, each "name=topic", or "name" for name/image; outputs are below name. '
@@ -145,6 +153,7 @@ class Settings:
     roi: tuple[int, int, int, int]
     fit: str
     image_transport: str
+    max_pixels: int
     cameras: tuple[tuple[str, str], ...]
     threads: int
     backend: str

@@ -79,7 +79,7 @@ def _shown(value: object) -> str:
 
 
 def _range(p: Parameter) -> str:
-    return '' if p.low is None else f'{p.low:g} to {p.high:g}'
+    return '' if p.low is None else f'{p.low:.10g} to {p.high:.10g}'
 
 
 def with_tables(text: str) -> str:

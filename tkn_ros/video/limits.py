@@ -1,6 +1,7 @@
 """How large a picture, and what is unpacked, may be: a small file can claim to hold anything.
 
-They hold for the whole process, as the limits of the decoders' own do.
+They hold for the whole process, as the limits of the decoders' own do. The predictor node sets the
+bound of pictures by its parameter max_pixels.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ def check_pixels(height: int, width: int) -> None:
     if height * width > allowed_pixels():
         raise VideoError(
             f'picture is {width}x{height} pixels, more than the {allowed_pixels()} allowed; make '
-            f'it smaller, or allow more by the environment variable {VARIABLE}'
+            f'it smaller, or allow more by the environment variable {VARIABLE} (of the predictor '
+            'node: the parameter max_pixels)'
         )
 
 
