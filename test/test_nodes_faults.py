@@ -244,7 +244,7 @@ def test_weights_that_are_replaced_or_removed(rig, tiny_weights, record_property
     recover(rig, record_property)
     assert not configured()
     status = rig.status()
-    assert status.level == b'\2' and f'{rig.weights} do not exist' in status.message
+    assert status.level == b'\2' and f'"{rig.weights}" do not exist' in status.message
     shutil.copy(tiny_weights, rig.weights)
     assert change(rig, 'configure') and change(rig, 'activate')
     recover(rig, record_property)
