@@ -100,8 +100,8 @@ def test_a_short_clip_from_end_to_end(tmp_path):
     assert counts['/camera/image_raw'] == count
     assert counts['/tkn/predicted_keypoints'] == summary['predictions']
     assert counts['/tkn/danger_warnings'] > 0 and summary['zones'].keys() == {'ahead'}
-    # the last burst may not have been whole when the recording ended
-    assert counts['/tkn/predicted_frames'] >= 10 * (summary['predictions'] - 1)
+    # bursts that newer ones overtook on a busy machine are not drawn
+    assert 10 <= counts['/tkn/predicted_frames'] <= 10 * summary['predictions']
 
 
 def test_frames_as_large_as_the_camera(tmp_path):

@@ -42,20 +42,20 @@ def bound_rosbags() -> None:
     vars(rosbag2_reader)['zstd'] = bounded
 
 
-def unpack_zstd(data: bytes, size: int = MAX_PART) -> bytes:
+def unpack_zstd(data: bytes, size: int = 0) -> bytes:
     """A message or chunk. VideoError where it unpacks to more than MAX_PART bytes.
 
     Args:
         data: compressed.
         size: that it says it has [byte], and no more: room is made for it at once, which takes
-            half the time.
+            half the time; 0 where it says nothing.
     """
     return _unpack(zstd.ZstdDecompressor, data, size)
 
 
-def _unpack(make: Callable[[], Any], data: bytes, size: int = MAX_PART) -> bytes:
+def _unpack(make: Callable[[], Any], data: bytes, size: int = 0) -> bytes:
     """All frames of some compressed bytes, one after the other."""
-    parts, total, most = [], 0, min(size, MAX_PART)
+    parts, total, most = [], 0, min(size or MAX_PART, MAX_PART)
     while data:
         unpacker = make()
         parts.append(unpacker.decompress(data, max_length=most + 1 - total))
